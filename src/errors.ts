@@ -1,0 +1,49 @@
+/**
+ * Every error the product raises on purpose. State machines catch by `name`; the HTTP edge turns each into one
+ * problem document; the command line into an exit code. What is not one of these is a defect.
+ */
+
+abstract class EverleafError extends Error {
+  abstract override readonly name: string;
+}
+
+/** The request is wrong and stays wrong. `field` names the part of it to change. HTTP 400, exit code 2. */
+export class InvalidInput extends EverleafError {
+  override readonly name = 'InvalidInput';
+  constructor(
+    readonly field: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The caller's role does not reach this. HTTP 403. */
+export class NotAllowed extends EverleafError {
+  override readonly name = 'NotAllowed';
+}
+
+/** There is no such thing. HTTP 404. */
+export class NotFound extends EverleafError {
+  override readonly name = 'NotFound';
+}
+
+/** The thing is not in a state that allows this. The message says what to do instead. HTTP 409. */
+export class Conflict extends EverleafError {
+  override readonly name = 'Conflict';
+}
+
+/** A change was sent as something other than JSON. HTTP 415. */
+export class UnsupportedMediaType extends EverleafError {
+  override readonly name = 'UnsupportedMediaType';
+}
+
+/** Something underneath cannot answer now; the same request may be repeated. HTTP 503. */
+export class Unavailable extends EverleafError {
+  override readonly name = 'Unavailable';
+}
+
+/** Another holder has the lease on this thing, or this holder's time is over. HTTP 409. */
+export class LeaseHeld extends EverleafError {
+  override readonly name = 'LeaseHeld';
+}
