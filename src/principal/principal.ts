@@ -1,0 +1,76 @@
+/** A principal: what its row says, read so that a row edited by hand never crashes a read and never looks better than it is. */
+import { z } from 'zod';
+
+export const principalTypes = ['admin', 'operator', 'auditor', 'worker', 'service', 'user'] as const;
+/** Given once, never changed. */
+export type PrincipalType = (typeof principalTypes)[number];
+
+export const principalStatuses = ['active', 'suspended'] as const;
+export type PrincipalStatus = (typeof principalStatuses)[number];
+
+/** DESIGN: lower case, 1 to 63 characters, never reused. Fits a CN and a URI path segment without escaping. */
+export const principalIdGrammar = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+
+export const principalIdSchema = z
+  .string()
+  .regex(principalIdGrammar, 'must be 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit');
+export const principalTypeSchema = z.enum(principalTypes, `must be one of ${principalTypes.join(', ')}`);
+
+/** What stands for a reason where a row is not one the product could have written. */
+export const recordInvalid = 'record invalid';
+
+export interface Principal {
+  readonly principal_id: string;
+  /** 'suspended' for anything that is not the string 'active' beside one of the six types. */
+  readonly status: PrincipalStatus;
+  /** null: the row names none of the six. */
+  readonly type: PrincipalType | null;
+  /** Milliseconds since the epoch. */
+  readonly created_at?: number;
+  readonly suspended_at?: number;
+  /** Always present on a suspended principal. */
+  readonly suspended_reason?: string;
+  /** Raised by one by every issue and every key_compromise revocation; 0 where the row has none. */
+  readonly certificates_version: number;
+  /** Serials issued and maybe still live. */
+  readonly live_serials: readonly string[];
+}
+
+const instant = z.number().int().min(0).max(8.64e15).optional().catch(undefined);
+const text = z.string().optional().catch(undefined);
+
+const rowSchema = z.object({
+  principal_id: z.string(),
+  status: z.unknown(),
+  type: principalTypeSchema.nullable().catch(null),
+  created_at: instant,
+  suspended_at: instant,
+  suspended_reason: text,
+  certificates_version: z.number().int().min(0).catch(0),
+  live_serials: z.array(z.string()).readonly().catch([]),
+});
+
+/**
+ * Reads a row of the principals table. A row edited to nonsense comes back suspended, with its own reason or
+ * 'record invalid', as the gate treats it.
+ */
+export const parsePrincipal = (item: Readonly<Record<string, unknown>>): Principal => {
+  const row = rowSchema.parse(item);
+  const active = row.status === 'active' && row.type !== null;
+  return {
+    principal_id: row.principal_id,
+    status: active ? 'active' : 'suspended',
+    type: row.type,
+    ...(row.created_at === undefined ? {} : { created_at: row.created_at }),
+    ...(active || row.suspended_at === undefined ? {} : { suspended_at: row.suspended_at }),
+    ...(active ? {} : { suspended_reason: row.suspended_reason || recordInvalid }),
+    certificates_version: row.certificates_version,
+    live_serials: row.live_serials,
+  };
+};
+
+/** What the API shows of a principal; times in ms since the epoch. */
+export type PrincipalView = Omit<Principal, 'certificates_version' | 'live_serials'>;
+
+export const viewPrincipal = ({ certificates_version: _v, live_serials: _l, ...view }: Principal): PrincipalView =>
+  view;
