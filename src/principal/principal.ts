@@ -23,6 +23,8 @@ export interface Principal {
   readonly principal_id: string;
   /** 'suspended' for anything that is not the string 'active' beside one of the six types. */
   readonly status: PrincipalStatus;
+  /** What the row itself says; null where it says neither. */
+  readonly recorded_status: PrincipalStatus | null;
   /** null: the row names none of the six. */
   readonly type: PrincipalType | null;
   /** Milliseconds since the epoch. */
@@ -60,6 +62,7 @@ export const parsePrincipal = (item: Readonly<Record<string, unknown>>): Princip
   return {
     principal_id: row.principal_id,
     status: active ? 'active' : 'suspended',
+    recorded_status: z.enum(principalStatuses).safeParse(row.status).data ?? null,
     type: row.type,
     ...(row.created_at === undefined ? {} : { created_at: row.created_at }),
     ...(active || row.suspended_at === undefined ? {} : { suspended_at: row.suspended_at }),
@@ -70,7 +73,9 @@ export const parsePrincipal = (item: Readonly<Record<string, unknown>>): Princip
 };
 
 /** What the API shows of a principal; times in ms since the epoch. */
-export type PrincipalView = Omit<Principal, 'certificates_version' | 'live_serials'>;
+export type PrincipalView = Omit<Principal, 'recorded_status' | 'certificates_version' | 'live_serials'>;
 
-export const viewPrincipal = ({ certificates_version: _v, live_serials: _l, ...view }: Principal): PrincipalView =>
-  view;
+export const viewPrincipal = (principal: Principal): PrincipalView => {
+  const { recorded_status: _recorded, certificates_version: _version, live_serials: _serials, ...view } = principal;
+  return view;
+};

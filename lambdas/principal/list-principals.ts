@@ -1,0 +1,25 @@
+/** GET /api/v1/principals?status=&type=&limit=&next_token= */
+import { z } from 'zod';
+import { worldFromEnvironment } from '../../src/aws/world.ts';
+import { anyCase, limitSchema } from '../../src/http/page.ts';
+import { route } from '../../src/http/route.ts';
+import { listPrincipals, principalsToken } from '../../src/principal/list-principals.ts';
+import { principalStatuses, principalTypes, viewPrincipal } from '../../src/principal/principal.ts';
+
+const query = z.strictObject({
+  status: anyCase(principalStatuses).optional(),
+  type: anyCase(principalTypes).optional(),
+  limit: limitSchema,
+  next_token: principalsToken.schema.optional(),
+});
+
+export const handler = route({ query }, async ({ query: { next_token, ...filter } }) => {
+  const { principals, next } = await listPrincipals(worldFromEnvironment(), { ...filter, after: next_token });
+  return {
+    status: 200,
+    body: {
+      principals: principals.map(viewPrincipal),
+      ...(next === undefined ? {} : { next_token: principalsToken.write(next) }),
+    },
+  };
+});

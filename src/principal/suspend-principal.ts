@@ -1,0 +1,75 @@
+/** Suspends a principal: from the moment this returns no request of any of its certificates is let in. */
+import type { Caller } from '../access/caller.ts';
+import { callerIsActive, callerStands } from '../access/caller-stands.ts';
+import { mustReach, type Reach } from '../access/roles.ts';
+import { type Step, transact, untilSettled } from '../aws/transact.ts';
+import { NotAllowed } from '../errors.ts';
+import { tableName } from '../names.ts';
+import type { World } from '../world.ts';
+import { getPrincipal } from './get-principal.ts';
+import type { Principal } from './principal.ts';
+import { guardLastAdmin } from './usable-admins.ts';
+
+export interface Suspension {
+  readonly caller: Caller;
+  readonly reach: Reach;
+  readonly principal_id: string;
+  readonly reason: string;
+  /** Suspends the last usable admin too; admins only. */
+  readonly force: boolean;
+}
+
+/**
+ * Suspending a suspended principal keeps the first reason and time. A row edited to nonsense becomes a suspended one.
+ * @throws NotFound, NotAllowed, Conflict when no usable admin would be left.
+ */
+export const suspendPrincipal = (world: World, input: Suspension): Promise<Principal> =>
+  untilSettled(world, async () => {
+    const { caller, principal_id, reason, force } = input;
+    if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force');
+    const principal = await getPrincipal(world, principal_id);
+    mustReach(input.reach, caller, principal);
+    if (principal.recorded_status === 'suspended') return principal;
+
+    const suspended_at = world.now();
+    const suspend: Step = {
+      item: {
+        Update: {
+          TableName: tableName(world.deployment, 'principals'),
+          Key: { principal_id },
+          UpdateExpression: 'SET #status = :suspended, suspended_at = :now, suspended_reason = :reason',
+          ConditionExpression: `attribute_exists(principal_id) AND ${
+            principal.recorded_status === 'active'
+              ? '#status = :active'
+              : '(attribute_not_exists(#status) OR (#status <> :active AND #status <> :suspended))'
+          }`,
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: {
+            ':suspended': 'suspended',
+            ':active': 'active',
+            ':now': suspended_at,
+            ':reason': reason,
+          },
+        },
+      },
+      otherwise: 'again',
+    };
+    const guard =
+      principal.type === 'admin' && principal.status === 'active'
+        ? await guardLastAdmin(world, { removing: { principal_id }, force })
+        : [];
+    const steps: Step[] = [
+      suspend,
+      ...guard.map((item): Step => ({ item, otherwise: 'again' })),
+      ...(principal_id === caller.principal_id ? [] : [callerIsActive(world, caller)]),
+      ...callerStands(world, caller),
+    ];
+    if ((await transact(world, steps)) === 'again') return 'again';
+    return {
+      ...principal,
+      status: 'suspended',
+      recorded_status: 'suspended',
+      suspended_at,
+      suspended_reason: reason,
+    };
+  });
