@@ -1,0 +1,127 @@
+"""What the emulator does otherwise than AWS, put right one by one; each cure says what would go wrong without it."""
+
+import asyncio.base_events
+import queue
+import socket
+import threading
+import time
+
+
+def send_small_answers_at_once():
+    """Accepted sockets carry protocol 0, so asyncio leaves Nagle's algorithm on and a kept-alive request takes 44 ms."""
+
+    def set_nodelay(sock):
+        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    asyncio.base_events._set_nodelay = set_nodelay
+
+
+_END_OF_LOG = "\x1eend-of-invocation"
+_thrown = threading.local()
+
+
+def _replace(text, old, new, times):
+    if text.count(old) != times:
+        raise RuntimeError(f"the emulator's Lambda worker is not the one this cure was written for: {old!r}")
+    return text.replace(old, new)
+
+
+def report_thrown_errors():
+    """AWS hands on the name of what a function threw and keeps its environment warm; the emulator calls everything
+    Runtime.HandlerError and kills the process. It also waits 50 ms for log lines of a silent call: here the worker
+    marks the end of its log instead."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    script = lambda_runtime._NODEJS_WORKER_SCRIPT
+    script = _replace(
+        script,
+        'status: "error", error: String(err.message || err), trace: err.stack || ""',
+        'status: "ok", thrown: _thrown(err)',
+        1,
+    )
+    script = _replace(script, 'status: "error", error: e.message, trace: e.stack', 'status: "ok", thrown: _thrown(e)', 1)
+    script = _replace(
+        script,
+        "const _realStdoutWrite = process.stdout.write.bind(process.stdout);",
+        f"""
+const _writeAnswer = process.stdout.write.bind(process.stdout);
+const _realStdoutWrite = (line) => {{
+  fs.writeSync(2, {_END_OF_LOG!r} + "\\n");
+  return _writeAnswer(line);
+}};
+const _thrown = (e) => ({{
+  name: String((e && e.name) || "Error"),
+  message: String(e && e.message !== undefined ? e.message : e),
+  trace: String((e && e.stack) || ""),
+}});
+""",
+        1,
+    )
+    lambda_runtime._NODEJS_WORKER_SCRIPT = script
+
+    def drain(self, first_line_wait=0.05, idle_confirm=0.005, hard_cap=0.25):
+        lines = []
+        node = str(self.config.get("Runtime", "")).startswith("nodejs")
+        deadline = time.monotonic() + (hard_cap if node else first_line_wait)
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                line = self._stderr_queue.get(timeout=left)
+            except queue.Empty:
+                break
+            if line.endswith(_END_OF_LOG):
+                if line != _END_OF_LOG:
+                    lines.append(line[: -len(_END_OF_LOG)])
+                if self._stderr_queue.empty():
+                    break
+                continue
+            lines.append(line)
+        return "\n".join(lines)
+
+    lambda_runtime.Worker._drain_stderr_bounded = drain
+
+    invoke = lambda_runtime.Worker.invoke
+
+    def invoke_and_notice(self, *positional, **named):
+        _thrown.error = None
+        result = invoke(self, *positional, **named)
+        error = result.pop("thrown", None)
+        if error is None:
+            return result
+        _thrown.error = error
+        return {**result, "status": "error", "error": error["message"], "trace": error["trace"]}
+
+    lambda_runtime.Worker.invoke = invoke_and_notice
+
+    execute = lambda_svc._execute_function_warm
+
+    def execute_and_name(func, event, request_id):
+        _thrown.error = None
+        answer = execute(func, event, request_id)
+        error, _thrown.error = _thrown.error, None
+        if error and answer.get("error") and isinstance(answer.get("body"), dict):
+            answer["body"] = {
+                "errorType": error["name"],
+                "errorMessage": error["message"],
+                "trace": error["trace"].split("\n"),
+            }
+        return answer
+
+    lambda_svc._execute_function_warm = execute_and_name
+
+
+def run_nothing_of_the_machine():
+    """The emulator runs scripts it finds in /docker-entrypoint-initaws.d and talks to docker: neither is ours."""
+    from ministack import app
+
+    app._collect_scripts = lambda *folders: []
+    app._docker_socket_present = lambda: False
+    app._reaper_docker_client = lambda: None
+    app._stop_docker_containers = lambda *arguments: None
+
+
+def apply_cures():
+    send_small_answers_at_once()
+    run_nothing_of_the_machine()
+    report_thrown_errors()
