@@ -1,0 +1,37 @@
+/** The deployment's SSM parameters. */
+import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { type Deployment, type Parameter, parameterName } from '../names.ts';
+
+export interface Parameters {
+  /** The value, decrypted; null when there is none. */
+  readonly read: (parameter: Parameter) => Promise<string | null>;
+  /** Writes a new version; SSM keeps the last hundred. What is `secret` is a SecureString. */
+  readonly write: (parameter: Parameter, value: string, kind: 'plain' | 'secret') => Promise<void>;
+}
+
+export const openParameters = (
+  deployment: Deployment,
+  client = new SSMClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } }),
+): Parameters => ({
+  read: async (parameter) => {
+    try {
+      const { Parameter: found } = await client.send(
+        new GetParameterCommand({ Name: parameterName(deployment, parameter), WithDecryption: true }),
+      );
+      return found?.Value ?? null;
+    } catch (error) {
+      if (error instanceof ParameterNotFound) return null;
+      throw error;
+    }
+  },
+  write: async (parameter, value, kind) => {
+    await client.send(
+      new PutParameterCommand({
+        Name: parameterName(deployment, parameter),
+        Value: value,
+        Type: kind === 'secret' ? 'SecureString' : 'String',
+        Overwrite: true,
+      }),
+    );
+  },
+});
