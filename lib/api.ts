@@ -1,0 +1,207 @@
+/** Every route with its function and exactly what that function may touch. */
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
+import {
+  type IResource,
+  LambdaIntegration,
+  MockIntegration,
+  PassthroughBehavior,
+  Resource,
+} from 'aws-cdk-lib/aws-apigateway';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { certificateIndexes, type Deployment, functionName } from '../src/names.ts';
+import type { Access } from './access.ts';
+import { addFunction, allow, onlyRows } from './function.ts';
+import type { Tables } from './tables.ts';
+
+interface ApiProps {
+  readonly deployment: Deployment;
+  readonly tables: Tables;
+  readonly access: Access;
+}
+
+interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly entry: string;
+  readonly does: string;
+  readonly grants: readonly PolicyStatement[];
+}
+
+export class Api extends Construct {
+  constructor(scope: Construct, id: string, { deployment, tables, access }: ApiProps) {
+    super(scope, id);
+    const { api, authorizer } = access;
+    const guarded = { authorizer };
+    // Without the right to be called from API Gateway's console, which asks no authorizer.
+    for (const { method, path, entry, does, grants } of routes(Stack.of(this), deployment, tables)) {
+      const handler = addFunction(this, deployment, {
+        entry,
+        description: `${method} ${path}: ${does}`,
+        timeout: Duration.seconds(25),
+        grants,
+      });
+      const integration = new LambdaIntegration(handler, { allowTestInvoke: false });
+      api.root.resourceForPath(path).addMethod(method, integration, guarded);
+    }
+
+    // The rest of every path, so that the gate is asked there too and only an allowed caller hears that nothing is there.
+    const nothing = {
+      ...guarded,
+      methodResponses: [{ statusCode: '404', responseParameters: { 'method.response.header.Content-Type': true } }],
+    };
+    api.root.addResource('{proxy+}');
+    for (const resource of [api.root, ...below(api.root)]) resource.addMethod('ANY', notFound, nothing);
+  }
+}
+
+const notFound = new MockIntegration({
+  requestTemplates: { 'application/json': '{"statusCode": 404}' },
+  passthroughBehavior: PassthroughBehavior.NEVER,
+  integrationResponses: [
+    {
+      statusCode: '404',
+      responseParameters: { 'method.response.header.Content-Type': "'application/problem+json'" },
+      responseTemplates: {
+        'application/json':
+          '{"type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is nothing here"}',
+      },
+    },
+  ],
+});
+
+const below = (resource: IResource): IResource[] =>
+  resource.node.children.flatMap((child) => (child instanceof Resource ? [child, ...below(child)] : []));
+
+function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
+  const { principals, certificates, controls } = tables.all;
+  const sign = allow(
+    ['lambda:InvokeFunction'],
+    [
+      stack.formatArn({
+        service: 'lambda',
+        resource: 'function',
+        resourceName: functionName(deployment, 'sign-certificate'),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+    ],
+  );
+  const index = (name: string): string => `${certificates.tableArn}/index/${name}`;
+  const onTable = (table: Table, ...actions: string[]) =>
+    allow(
+      actions.map((action) => `dynamodb:${action}`),
+      [table.tableArn],
+    );
+  const onIndex = (...names: string[]) => allow(['dynamodb:Query'], names.map(index));
+  const onControls = (rows: string[], ...actions: string[]) =>
+    allow(
+      actions.map((action) => `dynamodb:${action}`),
+      [controls.tableArn],
+      onlyRows(...rows),
+    );
+
+  // What each change checks of its own caller, in the transaction that writes it.
+  const callerStands = [
+    onTable(principals, 'ConditionCheckItem'),
+    onTable(certificates, 'ConditionCheckItem'),
+    onControls(['generation#*'], 'ConditionCheckItem'),
+  ];
+  // What keeps at least one admin who can get in.
+  const lastAdmin = [
+    onTable(principals, 'BatchGetItem'),
+    onTable(certificates, 'BatchGetItem'),
+    onControls(['generation#*', 'admins'], 'GetItem'),
+    onControls(['admins'], 'UpdateItem'),
+  ];
+  const issuing = [
+    sign,
+    ...callerStands,
+    onTable(principals, 'GetItem', 'UpdateItem'),
+    onTable(certificates, 'GetItem', 'BatchGetItem', 'PutItem'),
+    onIndex(certificateIndexes.byPublicKey),
+    onControls(['generation#*', 'key#*'], 'GetItem'),
+    onControls(['key#*'], 'UpdateItem'),
+  ];
+
+  return [
+    { method: 'GET', path: '/whoami', entry: 'access/show-caller', does: 'the caller as the gate saw it', grants: [] },
+    {
+      method: 'POST',
+      path: '/api/v1/principals',
+      entry: 'principal/create-principal',
+      does: 'registers a principal',
+      grants: [...callerStands, onTable(principals, 'PutItem'), onControls(['admins'], 'UpdateItem')],
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/principals',
+      entry: 'principal/list-principals',
+      does: 'lists principals',
+      grants: [onTable(principals, 'Scan')],
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/principals/{principal_id}',
+      entry: 'principal/get-principal',
+      does: 'shows a principal',
+      grants: [onTable(principals, 'GetItem')],
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/principals/{principal_id}/suspend',
+      entry: 'principal/suspend-principal',
+      does: 'suspends a principal',
+      grants: [...callerStands, ...lastAdmin, onTable(principals, 'GetItem', 'UpdateItem')],
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/principals/{principal_id}/activate',
+      entry: 'principal/activate-principal',
+      does: 'lets a suspended principal in again',
+      grants: [...callerStands, onTable(principals, 'GetItem', 'UpdateItem')],
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/certificates',
+      entry: 'certificate/issue-certificate',
+      does: 'issues a certificate',
+      grants: issuing,
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/certificates',
+      entry: 'certificate/list-certificates',
+      does: 'lists certificates',
+      grants: [onIndex(certificateIndexes.byPrincipal, certificateIndexes.byExpiry)],
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/certificates/renew',
+      entry: 'certificate/renew-certificate',
+      does: 'renews the certificate that the caller presents',
+      grants: issuing,
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/certificates/{serial_number}',
+      entry: 'certificate/get-certificate',
+      does: 'shows a certificate',
+      grants: [onTable(certificates, 'GetItem')],
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/certificates/{serial_number}/revoke',
+      entry: 'certificate/revoke-certificate',
+      does: 'revokes a certificate',
+      grants: [
+        ...callerStands,
+        ...lastAdmin,
+        onTable(principals, 'GetItem', 'UpdateItem'),
+        onTable(certificates, 'GetItem', 'UpdateItem'),
+        onIndex(certificateIndexes.byPublicKey, certificateIndexes.byPrincipal),
+        onControls(['key#*'], 'GetItem', 'UpdateItem'),
+      ],
+    },
+  ];
+}

@@ -1,0 +1,175 @@
+/** The certificate authority: a key that never leaves KMS, the one role that may sign with it, and the truststore. */
+import { ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { type Deployment, functionName, type InternalFunction, type Parameter, parameterName } from '../src/names.ts';
+import { addFunction, allow, onlyRows } from './function.ts';
+import type { Tables } from './tables.ts';
+
+export const truststoreKey = 'truststore.pem';
+
+interface AuthorityProps {
+  readonly deployment: Deployment;
+  readonly domain: string;
+  readonly tables: Tables;
+}
+
+export class Authority extends Construct {
+  readonly key: Key;
+  readonly truststore: Bucket;
+  readonly signer: IFunction;
+  /** Once this is there, the truststore holds the root and the gate its generation. */
+  readonly prepared: CustomResource;
+
+  constructor(scope: Construct, id: string, { deployment, domain, tables }: AuthorityProps) {
+    super(scope, id);
+    const stack = Stack.of(this);
+    const parameters = (...names: Parameter[]): string[] =>
+      names.map((name) =>
+        stack.formatArn({
+          service: 'ssm',
+          resource: 'parameter',
+          resourceName: parameterName(deployment, name).slice(1),
+        }),
+      );
+    const internal = (name: InternalFunction): string =>
+      stack.formatArn({
+        service: 'lambda',
+        resource: 'function',
+        resourceName: functionName(deployment, name),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      });
+    const { principals, certificates, controls } = tables.all;
+
+    this.key = new Key(this, 'Key', {
+      description: `Certificate authority of ${deployment.name} ${deployment.environment}`,
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+      multiRegion: true,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    });
+    Tags.of(this.key).add('everleaf:deployment', `${deployment.name}/${deployment.environment}`);
+    Tags.of(this.key).add('everleaf:purpose', 'certificate-authority');
+
+    this.truststore = new Bucket(this, 'Truststore', {
+      versioned: true,
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    });
+
+    const signer = addFunction(this, deployment, {
+      entry: 'authority/sign-certificate',
+      description: 'Signs certificates with the authority key; no other role may',
+      functionName: functionName(deployment, 'sign-certificate'),
+      timeout: Duration.seconds(20),
+      environment: { CA_KEY_ID: this.key.keyArn },
+      grants: [
+        allow(['kms:Sign'], [this.key.keyArn], { StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256' } }),
+        allow(['kms:GetPublicKey'], [this.key.keyArn]),
+        allow(['ssm:GetParameter'], parameters('ca-cert')),
+      ],
+    });
+    this.signer = signer;
+    // Also against grants and policies made later: a denial in the key's own policy is above them all.
+    this.key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'OnlyTheSignerSigns',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['kms:Sign'],
+        resources: ['*'],
+        conditions: { ArnNotEquals: { 'aws:PrincipalArn': signer.role?.roleArn } },
+      }),
+    );
+
+    addFunction(this, deployment, {
+      entry: 'authority/issue-admin-certificate',
+      description: 'Issues the certificates of admin-bootstrap and admin-emergency for `everleaf bootstrap`',
+      functionName: functionName(deployment, 'issue-admin-certificate'),
+      timeout: Duration.seconds(60),
+      grants: [
+        allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
+        allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], [principals.tableArn]),
+        allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [certificates.tableArn]),
+        allow(['dynamodb:Query'], [`${certificates.tableArn}/index/by_public_key`]),
+        allow(['dynamodb:GetItem', 'dynamodb:ConditionCheckItem'], [controls.tableArn], onlyRows('generation#*')),
+        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('admins', 'key#*')),
+      ],
+    });
+
+    addFunction(this, deployment, {
+      entry: 'authority/renew-server-certificate',
+      description: 'Makes the server key and certificate and keeps them in SSM',
+      functionName: functionName(deployment, 'renew-server-certificate'),
+      timeout: Duration.seconds(60),
+      environment: { DOMAIN_NAME: domain },
+      grants: [
+        allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
+        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('lease#*')),
+        allow(['ssm:GetParameter', 'ssm:PutParameter'], parameters('server-key', 'server-cert')),
+      ],
+    });
+
+    const domainArn = stack.formatArn({
+      service: 'apigateway',
+      account: '',
+      resource: '/domainnames',
+      resourceName: domain,
+    });
+    const truststoreObject = this.truststore.arnForObjects(truststoreKey);
+    addFunction(this, deployment, {
+      entry: 'authority/update-truststore',
+      description: 'Adds and removes the certificate authorities that the domain accepts',
+      functionName: functionName(deployment, 'update-truststore'),
+      timeout: Duration.minutes(3),
+      environment: { CA_KEY_ID: this.key.keyArn, TRUSTSTORE_BUCKET: this.truststore.bucketName, DOMAIN_NAME: domain },
+      grants: [
+        allow(['kms:DescribeKey', 'kms:GetPublicKey'], [this.key.keyArn]),
+        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('lease#truststore')),
+        allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], [truststoreObject]),
+        allow(['ssm:GetParameter', 'ssm:PutParameter'], parameters('ca-cert')),
+        // API Gateway asks for the last two before it lets anyone change what a domain trusts.
+        allow(
+          [
+            'apigateway:GET',
+            'apigateway:PATCH',
+            'apigateway:AddCertificateToDomain',
+            'apigateway:RemoveCertificateFromDomain',
+          ],
+          [domainArn],
+        ),
+      ],
+    });
+
+    const prepare = addFunction(this, deployment, {
+      entry: 'authority/prepare-authority',
+      description: 'Makes the root certificate, the first truststore and generation 0 before the domain exists',
+      timeout: Duration.minutes(3),
+      environment: { CA_KEY_ID: this.key.keyArn, TRUSTSTORE_BUCKET: this.truststore.bucketName },
+      grants: [
+        allow(['kms:DescribeKey', 'kms:GetPublicKey'], [this.key.keyArn]),
+        allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
+        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('lease#truststore')),
+        allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [controls.tableArn], onlyRows('generation#*')),
+        allow(['s3:GetObject', 's3:PutObject', 's3:DeleteObjectVersion'], [truststoreObject]),
+        // Without it a truststore that is not there yet reads as forbidden instead of missing.
+        allow(['s3:ListBucket', 's3:ListBucketVersions'], [this.truststore.bucketArn]),
+        allow(['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], parameters('ca-cert')),
+        allow(['cloudformation:DescribeStacks'], [stack.stackId]),
+      ],
+    });
+    this.prepared = new CustomResource(this, 'Prepared', {
+      resourceType: 'Custom::PreparedAuthority',
+      serviceToken: prepare.functionArn,
+      serviceTimeout: Duration.minutes(5),
+    });
+    this.prepared.node.addDependency(prepare, signer, this.key, this.truststore, controls);
+  }
+}
