@@ -76,8 +76,9 @@ async def serve(listener, port):
     for signal_number in (2, 15):
         loop.add_signal_handler(signal_number, stopped.set)
     stop_with_parent(loop, stopped)
-    loop.create_task(announce(port))
+    announcing = loop.create_task(announce(port))
     await hypercorn_serve(emulator.app, config, shutdown_trigger=stopped.wait)
+    announcing.cancel()
 
 
 async def announce(port):

@@ -1,6 +1,8 @@
 """What the emulator does otherwise than AWS, put right one by one; each cure says what would go wrong without it."""
 
 import asyncio.base_events
+import copy
+import json
 import queue
 import socket
 import threading
@@ -121,7 +123,73 @@ def run_nothing_of_the_machine():
     app._stop_docker_containers = lambda *arguments: None
 
 
+def update_domain_names():
+    """UpdateDomainName is missing, a domain can be made with a truststore that does not exist, and a change of its
+    CloudFormation resource makes it anew, which drops the truststore version that an operation has set meanwhile."""
+    from ministack.core.responses import get_account_id
+    from ministack.services import apigateway_v1, s3
+    from ministack.services.cloudformation import provisioners
+
+    def truststore_fault(mutual):
+        uri, version = mutual.get("truststoreUri"), mutual.get("truststoreVersion")
+        if not uri:
+            return "mutual TLS needs a truststore URI"
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        status, _headers, body = s3._get_object(bucket, key, {}, {"versionId": [version]} if version else {})
+        if status != 200 or b"-----BEGIN CERTIFICATE-----" not in bytes(body):
+            return f"the truststore {uri} version {version or '(latest)'} cannot be read or holds no certificate"
+        return None
+
+    create = apigateway_v1._create_domain_name
+
+    def create_domain_name(data):
+        mutual = data.get("mutualTlsAuthentication") or {}
+        if mutual and (fault := truststore_fault(mutual)):
+            return apigateway_v1._v1_error("BadRequestException", fault, 400)
+        return create(data)
+
+    def update_domain_name(name, operations):
+        domain = apigateway_v1._domain_names.get(name)
+        if not domain:
+            return apigateway_v1._v1_error("NotFoundException", "Invalid domain name identifier specified", 404)
+        changed = apigateway_v1._apply_patch(copy.deepcopy(domain), operations)
+        mutual = changed.get("mutualTlsAuthentication") or {}
+        if any(o.get("path", "").startswith("/mutualTlsAuthentication") for o in operations):
+            if mutual.get("truststoreUri") and (fault := truststore_fault(mutual)):
+                return apigateway_v1._v1_error("BadRequestException", fault, 400)
+        apigateway_v1._domain_names[name] = changed
+        return apigateway_v1._v1_response(changed)
+
+    handle = apigateway_v1.handle_request
+
+    async def handle_request(method, path, headers, body, query_params):
+        parts = [part for part in path.strip("/").split("/") if part]
+        if method == "PATCH" and len(parts) == 2 and parts[0] == "domainnames":
+            operations = (json.loads(body) if body else {}).get("patchOperations") or []
+            return update_domain_name(parts[1], operations)
+        return await handle(method, path, headers, body, query_params)
+
+    def update_resource(physical_id, old, new, stack_name):
+        if old.get("DomainName") != new.get("DomainName"):
+            return update_by_replacing(physical_id, old, new, stack_name)
+        before = apigateway_v1._domain_names.get(physical_id)
+        mappings = apigateway_v1._base_path_mappings.get(physical_id)
+        answer = update_by_replacing(physical_id, old, new, stack_name)
+        if old.get("MutualTlsAuthentication") == new.get("MutualTlsAuthentication") and before:
+            apigateway_v1._domain_names[physical_id]["mutualTlsAuthentication"] = before["mutualTlsAuthentication"]
+        if mappings is not None:
+            apigateway_v1._base_path_mappings[physical_id] = mappings
+        return answer
+
+    apigateway_v1._create_domain_name = create_domain_name
+    apigateway_v1.handle_request = handle_request
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::DomainName"]
+    update_by_replacing = handlers["update"]
+    handlers["update"] = update_resource
+
+
 def apply_cures():
     send_small_answers_at_once()
     run_nothing_of_the_machine()
     report_thrown_errors()
+    update_domain_names()

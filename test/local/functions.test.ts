@@ -1,0 +1,131 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateFunctionCommand, InvokeCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCalls } from '../../local/calls.ts';
+import { type Emulator, startEmulator } from '../../local/emulator.ts';
+import { emulatorTools, installedPython } from '../../local/tools.ts';
+
+const python = installedPython(emulatorTools);
+
+const code = `
+const aws4 = {}; let calls = 0;
+class Conflict extends Error { name = 'Conflict' }
+exports.handler = async (event, context) => {
+  calls += 1;
+  if (event.fail) throw new Conflict('not like this');
+  console.log('line one'); console.error('line two');
+  if (!event.table) return { calls, node: process.versions.node, left: context.getRemainingTimeInMillis(), inherited: process.env.EVERLEAF_SECRET };
+  const body = JSON.stringify({ TableName: event.table, Key: { id: { S: 'k1' } }, ProjectionExpression: '#s, n', ExpressionAttributeNames: { '#s': 'status' } });
+  const answer = await fetch(process.env.AWS_ENDPOINT_URL, { method: 'POST', body, headers: {
+    'x-amz-target': 'DynamoDB_20120810.GetItem', 'content-type': 'application/x-amz-json-1.0',
+    'x-amz-security-token': process.env.AWS_SESSION_TOKEN,
+    authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00' } });
+  return { status: answer.status };
+};`;
+
+describe.skipIf(!python)('a function on the emulator', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'everleaf-functions-'));
+  const record = join(folder, 'calls.jsonl');
+  let emulator: Emulator;
+  let lambda: LambdaClient;
+
+  const invoke = async (payload: unknown) => {
+    const answer = await lambda.send(
+      new InvokeCommand({ FunctionName: 'tried', Payload: Buffer.from(JSON.stringify(payload)), LogType: 'Tail' }),
+    );
+    return {
+      ...answer,
+      body: JSON.parse(Buffer.from(answer.Payload ?? []).toString()),
+      log: Buffer.from(answer.LogResult ?? '', 'base64').toString(),
+    };
+  };
+
+  beforeAll(async () => {
+    process.env.EVERLEAF_SECRET = 'of the parent';
+    emulator = await startEmulator({ stateDir: folder, recordTo: record, region: 'eu-west-1' });
+    const config = {
+      endpoint: emulator.endpoint,
+      region: emulator.region,
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    };
+    lambda = new LambdaClient(config);
+    writeFileSync(join(folder, 'index.js'), code);
+    spawnSync(python ?? '', ['-m', 'zipfile', '-c', 'code.zip', 'index.js'], { cwd: folder });
+    await lambda.send(
+      new CreateFunctionCommand({
+        FunctionName: 'tried',
+        Runtime: 'nodejs24.x',
+        Handler: 'index.handler',
+        Role: 'arn:aws:iam::000000000000:role/tried',
+        Timeout: 5,
+        Code: { ZipFile: readFileSync(join(folder, 'code.zip')) },
+      }),
+    );
+    await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 20 }, { FunctionName: 'tried' });
+    await new DynamoDBClient(config).send(
+      new CreateTableCommand({
+        TableName: 'things',
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      }),
+    );
+  });
+  afterAll(async () => {
+    await emulator.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('runs on Node 24, inherits nothing of the process that started the emulator, knows its deadline', async () => {
+    const { body } = await invoke({});
+    expect(body.inherited).toBeUndefined();
+    expect(body.left).toBeGreaterThan(0);
+    expect(body.left).toBeLessThanOrEqual(5000);
+    if (process.platform === 'linux' && process.arch === 'x64') expect(body.node).toMatch(/^24\./);
+  });
+
+  it('hands on the name and message of what it throws, and stays warm', async () => {
+    const before = (await invoke({})).body.calls;
+    const failed = await invoke({ fail: true });
+    expect(failed.FunctionError).toBe('Unhandled');
+    expect(failed.body).toMatchObject({ errorType: 'Conflict', errorMessage: 'not like this' });
+    expect((await invoke({})).body.calls).toBe(before + 2);
+  });
+
+  it('has every log line in its log and answers a warm call without waiting for more', async () => {
+    expect((await invoke({})).log).toMatch(/line one\n.*line two/s);
+    const times: number[] = [];
+    for (let call = 0; call < 15; call += 1) {
+      const began = performance.now();
+      await invoke({});
+      times.push(performance.now() - began);
+    }
+    expect(times.sort((a, b) => a - b)[7] ?? 0).toBeLessThan(40);
+  });
+
+  it('is recorded by name with what IAM looks at, and nobody else is', async () => {
+    expect((await invoke({ table: 'things' })).body).toEqual({ status: 200 });
+    expect(readCalls(record)).toEqual([
+      {
+        time: expect.any(Number),
+        function: 'tried',
+        service: 'dynamodb',
+        checks: [
+          {
+            action: 'dynamodb:GetItem',
+            resource: 'arn:aws:dynamodb:eu-west-1:000000000000:table/things',
+            context: {
+              'dynamodb:LeadingKeys': ['k1'],
+              'dynamodb:Attributes': ['id', 'n', 'status'],
+              'dynamodb:Select': ['SPECIFIC_ATTRIBUTES'],
+            },
+          },
+        ],
+      },
+    ]);
+  });
+});
