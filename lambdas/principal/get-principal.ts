@@ -9,8 +9,10 @@ import { principalIdSchema, viewPrincipal } from '../../src/principal/principal.
 export const handler = route(
   { path: z.strictObject({ principal_id: principalIdSchema }) },
   async ({ caller, reach, path: { principal_id } }) => {
-    // By id, before reading: a refusal must not tell whether another principal exists.
-    if (reach !== 'any') mustReach(reach, caller, { principal_id, type: null });
-    return { status: 200, body: viewPrincipal(await getPrincipal(worldFromEnvironment(), principal_id)) };
+    // By id alone and before reading, so that a refusal does not tell whether another principal exists.
+    if (reach === 'self') mustReach(reach, caller, { principal_id, type: null });
+    const principal = await getPrincipal(worldFromEnvironment(), principal_id);
+    mustReach(reach, caller, principal);
+    return { status: 200, body: viewPrincipal(principal) };
   },
 );

@@ -1,16 +1,17 @@
 /** GET /api/v1/principals?status=&type=&limit=&next_token= */
 import { z } from 'zod';
 import { worldFromEnvironment } from '../../src/aws/world.ts';
-import { anyCase, limitSchema } from '../../src/http/page.ts';
+import { anyCase, limitSchema, pageToken } from '../../src/http/page.ts';
 import { route } from '../../src/http/route.ts';
-import { listPrincipals, principalsToken } from '../../src/principal/list-principals.ts';
+import { listPrincipals } from '../../src/principal/list-principals.ts';
 import { principalStatuses, principalTypes, viewPrincipal } from '../../src/principal/principal.ts';
 
+const token = pageToken('principals', z.string().min(1).max(256));
 const query = z.strictObject({
   status: anyCase(principalStatuses).optional(),
   type: anyCase(principalTypes).optional(),
   limit: limitSchema,
-  next_token: principalsToken.schema.optional(),
+  next_token: token.schema.optional(),
 });
 
 export const handler = route({ query }, async ({ query: { next_token, ...filter } }) => {
@@ -19,7 +20,7 @@ export const handler = route({ query }, async ({ query: { next_token, ...filter 
     status: 200,
     body: {
       principals: principals.map(viewPrincipal),
-      ...(next === undefined ? {} : { next_token: principalsToken.write(next) }),
+      ...(next === undefined ? {} : { next_token: token.write(next) }),
     },
   };
 });

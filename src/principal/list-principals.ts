@@ -1,18 +1,14 @@
 /** Lists principals, a page at a time. */
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
-import { z } from 'zod';
-import { type PageToken, pageToken } from '../http/page.ts';
 import { tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { type Principal, type PrincipalStatus, type PrincipalType, parsePrincipal } from './principal.ts';
-
-/** The last id of the page before. */
-export const principalsToken: PageToken<string> = pageToken('principals', z.string().min(1).max(256));
 
 export interface PrincipalsQuery {
   readonly status?: PrincipalStatus | undefined;
   readonly type?: PrincipalType | undefined;
   readonly limit: number;
+  /** The last id of the page before. */
   readonly after?: string | undefined;
 }
 
