@@ -1,0 +1,80 @@
+/** What `controls` knows of a public key: it belongs to one principal, and a compromised one is never accepted again. */
+import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import type { Step } from '../aws/transact.ts';
+import { InvalidInput } from '../errors.ts';
+import { certificateIndexes, tableName } from '../names.ts';
+import type { World } from '../world.ts';
+
+export const keyRow = (public_key_sha256: string): string => `key#${public_key_sha256}`;
+
+const rowSchema = z.object({ principal_id: z.string().optional().catch(undefined), compromised: z.unknown() });
+
+/**
+ * Refuses a key that is compromised or another principal's. Certificates that a break-glass edit revoked for
+ * key_compromise count as well, though no row of the key says so. @throws InvalidInput on `csr`
+ */
+export const checkKnownKey = async (world: World, public_key_sha256: string, principal_id: string): Promise<void> => {
+  const [{ Item }, revoked] = await Promise.all([
+    world.documents.send(
+      new GetCommand({
+        TableName: tableName(world.deployment, 'controls'),
+        Key: { control_id: keyRow(public_key_sha256) },
+        ConsistentRead: true,
+      }),
+    ),
+    hasCompromisedCertificate(world, public_key_sha256),
+  ]);
+  const row = rowSchema.optional().parse(Item);
+  if (row?.compromised !== undefined || revoked)
+    throw new InvalidInput('csr', 'public key was revoked for key_compromise; make a new key');
+  if (row !== undefined && row.principal_id !== principal_id)
+    throw new InvalidInput('csr', 'public key belongs to another principal; make a new key');
+};
+
+const hasCompromisedCertificate = async (world: World, public_key_sha256: string): Promise<boolean> => {
+  let start: Record<string, unknown> | undefined;
+  do {
+    const page = await world.documents.send(
+      new QueryCommand({
+        TableName: tableName(world.deployment, 'certificates'),
+        IndexName: certificateIndexes.byPublicKey,
+        KeyConditionExpression: 'public_key_sha256 = :key',
+        FilterExpression: 'revocation_reason = :compromise AND revoked <> :false',
+        ExpressionAttributeValues: { ':key': public_key_sha256, ':compromise': 'key_compromise', ':false': false },
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      }),
+    );
+    if ((page.Items ?? []).length > 0) return true;
+    start = page.LastEvaluatedKey;
+  } while (start !== undefined);
+  return false;
+};
+
+/** Makes the key the principal's, or fails when it is another's or compromised by then. */
+export const claimKey = (world: World, public_key_sha256: string, principal_id: string): Step => ({
+  item: {
+    Update: {
+      TableName: tableName(world.deployment, 'controls'),
+      Key: { control_id: keyRow(public_key_sha256) },
+      UpdateExpression: 'SET principal_id = :principal',
+      ConditionExpression:
+        'attribute_not_exists(control_id) OR (principal_id = :principal AND attribute_not_exists(compromised))',
+      ExpressionAttributeValues: { ':principal': principal_id },
+    },
+  },
+  otherwise: 'again',
+});
+
+/** Bars the key for ever. */
+export const compromiseKey = (world: World, public_key_sha256: string, principal_id: string): Step => ({
+  item: {
+    Update: {
+      TableName: tableName(world.deployment, 'controls'),
+      Key: { control_id: keyRow(public_key_sha256) },
+      UpdateExpression: 'SET compromised = :true, principal_id = if_not_exists(principal_id, :principal)',
+      ExpressionAttributeValues: { ':true': true, ':principal': principal_id },
+    },
+  },
+  otherwise: 'again',
+});

@@ -1,0 +1,183 @@
+/** Lists certificates, a page at a time: one principal's, or what expires soon. Reads indexes, never the table. */
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import type { Caller } from '../access/caller.ts';
+import { mustReach, type Reach } from '../access/roles.ts';
+import { InvalidInput, NotAllowed } from '../errors.ts';
+import { certificateIndexes, tableName } from '../names.ts';
+import type { World } from '../world.ts';
+import { type CertificateStatus, type CertificateView, parseCertificate, viewCertificate } from './certificate.ts';
+import { expiryBuckets } from './expiry.ts';
+import { type Generation, readGeneration } from './generation.ts';
+
+/** Where a page ended: the index's own key of its last row, or of the last row that was read and left out. */
+export const placeSchema = z.union([
+  z.strictObject({ principal_id: z.string().max(64), issued_at: z.number(), serial_number: z.string().max(64) }),
+  z.strictObject({ expiry_bucket: z.string().max(16), expires_at: z.number(), serial_number: z.string().max(64) }),
+]);
+export type Place = z.infer<typeof placeSchema>;
+
+export interface CertificatesQuery {
+  readonly caller: Caller;
+  readonly reach: Reach;
+  readonly principal_id?: string | undefined;
+  readonly expiring_within_ms?: number | undefined;
+  /** Only 'active' where `expiring_within_ms` stands and this does not. */
+  readonly status?: CertificateStatus | undefined;
+  readonly limit: number;
+  readonly after?: Place | undefined;
+}
+
+export interface CertificatesPage {
+  readonly certificates: readonly CertificateView[];
+  /** Absent on the last page. */
+  readonly next?: Place;
+}
+
+/** Queries that one request may make one after the other; a page may end early, with a token. */
+const mostReads = 400;
+/** Buckets read at the same time. */
+const wave = 8;
+
+interface Row {
+  readonly place: Place;
+  readonly view: CertificateView;
+}
+
+/** One principal's in the order of issue; what expires, by day. @throws InvalidInput on `principal_id` or `next_token`, NotAllowed */
+export const listCertificates = async (world: World, query: CertificatesQuery): Promise<CertificatesPage> => {
+  const { caller, reach, principal_id, expiring_within_ms } = query;
+  if (principal_id !== undefined) {
+    if (reach !== 'any') mustReach(reach, caller, { principal_id, type: null });
+    return listOfPrincipal(world, query, principal_id);
+  }
+  if (reach !== 'any') throw new NotAllowed(`${caller.principal_type}s may list their own certificates only`);
+  if (expiring_within_ms === undefined)
+    throw new InvalidInput('principal_id', 'is required unless expiring_within is given');
+  return listExpiring(world, query, expiring_within_ms);
+};
+
+const matches = (query: CertificatesQuery, now: number): ((view: CertificateView) => boolean) => {
+  const { expiring_within_ms, status = expiring_within_ms === undefined ? undefined : 'active' } = query;
+  return (view) =>
+    (status === undefined || view.status === status) &&
+    (expiring_within_ms === undefined || (view.expires_at ?? Number.NaN) <= now + expiring_within_ms);
+};
+
+const listOfPrincipal = async (
+  world: World,
+  query: CertificatesQuery,
+  principal_id: string,
+): Promise<CertificatesPage> => {
+  const { after, limit } = query;
+  if (after !== undefined && !('principal_id' in after && after.principal_id === principal_id)) throw foreignToken();
+  const current = await readGeneration(world);
+  const fits = matches(query, world.now());
+  const found: Row[] = [];
+  let start: Place | undefined = after;
+  for (let reads = 0; reads < mostReads; reads += 1) {
+    const page = await readIndex(world, current, {
+      index: certificateIndexes.byPrincipal,
+      key: ['principal_id', principal_id],
+      limit,
+      start,
+    });
+    for (const row of page.rows) {
+      if (found.length === limit) return pageOf(found, found.at(-1)?.place);
+      if (fits(row.view)) found.push(row);
+    }
+    start = page.next;
+    if (start === undefined) return pageOf(found);
+  }
+  return pageOf(found, start);
+};
+
+const listExpiring = async (world: World, query: CertificatesQuery, within_ms: number): Promise<CertificatesPage> => {
+  const { after, limit } = query;
+  const now = world.now();
+  const buckets = expiryBuckets(now, now + within_ms);
+  let from = 0;
+  if (after !== undefined) {
+    if (!('expiry_bucket' in after)) throw foreignToken();
+    // The bucket of a page that ended a day ago has passed; what is left of it has expired.
+    from = Math.max(0, buckets.indexOf(after.expiry_bucket));
+  }
+  const current = await readGeneration(world);
+  const fits = matches(query, now);
+  const found: Row[] = [];
+  let start =
+    after !== undefined && 'expiry_bucket' in after && buckets[from] === after.expiry_bucket ? after : undefined;
+  let reads = 0;
+  while (from < buckets.length) {
+    if (reads >= mostReads) return pageOf(found, found.at(-1)?.place ?? start);
+    const pages = await Promise.all(
+      buckets.slice(from, from + wave).map((bucket, index) =>
+        readIndex(world, current, {
+          index: certificateIndexes.byExpiry,
+          key: ['expiry_bucket', bucket],
+          between: [now + 1, now + within_ms],
+          limit,
+          start: index === 0 ? start : undefined,
+        }),
+      ),
+    );
+    start = undefined;
+    for (const page of pages) {
+      reads += 1;
+      for (const row of page.rows) {
+        if (found.length === limit) return pageOf(found, found.at(-1)?.place);
+        if (fits(row.view)) found.push(row);
+      }
+      if (page.next !== undefined) {
+        if (found.length === limit) return pageOf(found, found.at(-1)?.place);
+        start = page.next;
+        break;
+      }
+      from += 1;
+    }
+  }
+  return pageOf(found);
+};
+
+const pageOf = (rows: readonly Row[], next?: Place): CertificatesPage => ({
+  certificates: rows.map(({ view }) => view),
+  ...(next === undefined ? {} : { next }),
+});
+
+const foreignToken = (): InvalidInput => new InvalidInput('next_token', 'is not a token that this list gave out');
+
+interface IndexRead {
+  readonly index: string;
+  readonly key: readonly ['principal_id' | 'expiry_bucket', string];
+  /** `expires_at` in ms, both inclusive. */
+  readonly between?: readonly [number, number];
+  readonly limit: number;
+  readonly start: Place | undefined;
+}
+
+const readIndex = async (
+  world: World,
+  current: Generation,
+  { index, key: [name, value], between, limit, start }: IndexRead,
+): Promise<{ rows: Row[]; next?: Place }> => {
+  const { Items = [], LastEvaluatedKey } = await world.documents.send(
+    new QueryCommand({
+      TableName: tableName(world.deployment, 'certificates'),
+      IndexName: index,
+      KeyConditionExpression: `${name} = :key${between ? ' AND expires_at BETWEEN :from AND :to' : ''}`,
+      ExpressionAttributeValues: { ':key': value, ...(between ? { ':from': between[0], ':to': between[1] } : {}) },
+      Limit: limit + 1,
+      ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+    }),
+  );
+  const now = world.now();
+  const rows = Items.map((item): Row => {
+    const { serial_number, issued_at, expires_at, [name]: own } = item;
+    const place =
+      name === 'principal_id'
+        ? { principal_id: own, issued_at, serial_number }
+        : { expiry_bucket: own, expires_at, serial_number };
+    return { place: placeSchema.parse(place), view: viewCertificate(parseCertificate(item), current, now) };
+  });
+  return { rows, ...(LastEvaluatedKey === undefined ? {} : { next: placeSchema.parse(LastEvaluatedKey) }) };
+};

@@ -1,0 +1,105 @@
+/** The subject's row in an issuing transaction: what it must still be, and what is written into it. */
+import type { Step } from '../aws/transact.ts';
+import { Conflict, NotFound } from '../errors.ts';
+import { tableName } from '../names.ts';
+import type { Principal, PrincipalType } from '../principal/principal.ts';
+import { adminsKey } from '../principal/usable-admins.ts';
+import type { World } from '../world.ts';
+import type { Serials } from './issue.ts';
+
+/** Condition that no certificate was issued or revoked for key_compromise since the row was read; wants `:read`. */
+export const versionUnchanged = ({ certificates_version }: Pick<Principal, 'certificates_version'>): string =>
+  certificates_version === 0
+    ? '(attribute_not_exists(certificates_version) OR certificates_version = :read)'
+    : 'certificates_version = :read';
+
+const serialsWritten = 'live_serials = :live, certificates_version = :next';
+
+/** An existing, active principal of a known type. @throws NotFound, Conflict */
+export const admitActive =
+  (principal_id: string) =>
+  (subject: Principal | null): PrincipalType => {
+    if (subject === null) throw new NotFound(`there is no principal ${principal_id}`);
+    if (subject.status !== 'active' || subject.type === null)
+      throw new Conflict(`principal ${principal_id} is suspended; activate it first`);
+    return subject.type;
+  };
+
+export const writeActive =
+  (world: World, principal_id: string) =>
+  (subject: Principal | null, serials: Serials): Step[] => [
+    {
+      item: {
+        Update: {
+          TableName: tableName(world.deployment, 'principals'),
+          Key: { principal_id },
+          UpdateExpression: `SET ${serialsWritten}`,
+          ConditionExpression: `#status = :active AND #type = :type AND ${versionUnchanged(subject ?? { certificates_version: 0 })}`,
+          ExpressionAttributeNames: { '#status': 'status', '#type': 'type' },
+          ExpressionAttributeValues: {
+            ':active': 'active',
+            ':type': subject?.type ?? '',
+            ...serialValues(subject, serials),
+          },
+        },
+      },
+      otherwise: 'again',
+    },
+  ];
+
+/** An admin, or nobody yet: `bootstrap` makes it one. @throws Conflict */
+export const admitAdmin =
+  (principal_id: string) =>
+  (subject: Principal | null): PrincipalType => {
+    if (subject !== null && subject.type !== 'admin')
+      throw new Conflict(`there is a principal ${principal_id} already that is no admin; ids are never reused`);
+    return 'admin';
+  };
+
+/** Also activates it, and enters it into the list of admins. */
+export const writeAdmin =
+  (world: World, principal_id: string) =>
+  (subject: Principal | null, serials: Serials): Step[] => {
+    const { ':read': read, ...values } = serialValues(subject, serials);
+    return [
+      {
+        item: {
+          Update: {
+            TableName: tableName(world.deployment, 'principals'),
+            Key: { principal_id },
+            UpdateExpression: `SET #status = :active, #type = :type, created_at = if_not_exists(created_at, :now), ${serialsWritten} REMOVE suspended_at, suspended_reason`,
+            ConditionExpression:
+              subject === null
+                ? 'attribute_not_exists(principal_id)'
+                : `#type = :type AND ${versionUnchanged(subject)}`,
+            ExpressionAttributeNames: { '#status': 'status', '#type': 'type' },
+            ExpressionAttributeValues: {
+              ':active': 'active',
+              ':type': 'admin',
+              ':now': world.now(),
+              ...values,
+              ...(subject === null ? {} : { ':read': read }),
+            },
+          },
+        },
+        otherwise: 'again',
+      },
+      {
+        item: {
+          Update: {
+            TableName: tableName(world.deployment, 'controls'),
+            Key: { control_id: adminsKey },
+            UpdateExpression: 'ADD principal_ids :id, version :one',
+            ExpressionAttributeValues: { ':id': new Set([principal_id]), ':one': 1 },
+          },
+        },
+        otherwise: 'again',
+      },
+    ];
+  };
+
+const serialValues = (subject: Principal | null, { live_serials, certificates_version }: Serials) => ({
+  ':live': live_serials,
+  ':next': certificates_version,
+  ':read': subject?.certificates_version ?? 0,
+});
