@@ -1,5 +1,11 @@
 /** The deployment's SSM parameters. */
-import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import {
+  DeleteParameterCommand,
+  GetParameterCommand,
+  ParameterNotFound,
+  PutParameterCommand,
+  SSMClient,
+} from '@aws-sdk/client-ssm';
 import { type Deployment, type Parameter, parameterName } from '../names.ts';
 
 export interface Parameters {
@@ -35,3 +41,16 @@ export const openParameters = (
     );
   },
 });
+
+/** Removes a parameter with its history; one that is not there is removed already. */
+export const removeParameter = async (
+  deployment: Deployment,
+  parameter: Parameter,
+  client = new SSMClient({ maxAttempts: 4 }),
+): Promise<void> => {
+  try {
+    await client.send(new DeleteParameterCommand({ Name: parameterName(deployment, parameter) }));
+  } catch (error) {
+    if (!(error instanceof ParameterNotFound)) throw error;
+  }
+};

@@ -1,0 +1,107 @@
+/** What has to be there before the domain can be: a root in the truststore, `ca-cert`, and generation 0. */
+import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
+import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { batchGet } from '../aws/batch-get.ts';
+import type { Parameters } from '../aws/parameters.ts';
+import type { TruststoreObject } from '../aws/truststore.ts';
+import { Conflict, LeaseHeld, Unavailable } from '../errors.ts';
+import { acquireLease, releaseLease } from '../lease.ts';
+import { generationCopies, generationKey, tableName } from '../names.ts';
+import type { World } from '../world.ts';
+import { changeBundle, holdsRootOf } from './bundle.ts';
+import { stillOurs, truststoreLease, truststoreLease_ms } from './truststore.ts';
+
+export interface PreparationWorld extends World {
+  readonly truststore: TruststoreObject;
+  readonly parameters: Pick<Parameters, 'read' | 'write'>;
+  readonly removeBundle: () => Promise<void>;
+  /** Public half (DER) of the stack's own key; null when that is not enabled. */
+  readonly ownKey: () => Promise<Uint8Array | null>;
+  /** A root certificate (PEM) of that key, signed now. */
+  readonly signRoot: () => Promise<string>;
+  readonly stackStatus: () => Promise<string>;
+  /** ms until this function is cut off. */
+  readonly remaining_ms: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+const patience_ms = 3_000;
+/** Left for giving up in words, ms. */
+const reserve_ms = 20_000;
+
+/**
+ * Prepares what is missing and leaves what is there; two at once end as one. Waits for another holder of the lease, and
+ * for IAM, which needs seconds to know a role that was just made.
+ * @throws Conflict, Unavailable
+ */
+export async function prepareAuthority(world: PreparationWorld): Promise<void> {
+  for (;;) {
+    try {
+      return await prepareOnce(world);
+    } catch (error) {
+      const passes = error instanceof LeaseHeld || (error instanceof Error && error.name.startsWith('AccessDenied'));
+      if (!passes || world.remaining_ms() < reserve_ms + patience_ms) throw error;
+      await world.sleep(patience_ms);
+    }
+  }
+}
+
+async function prepareOnce(world: PreparationWorld): Promise<void> {
+  const lease = await acquireLease(world, truststoreLease, { holder: 'prepare-authority', ttl_ms: truststoreLease_ms });
+  try {
+    const own = await world.ownKey();
+    if (own === null) throw new Unavailable('the key of the authority is not enabled');
+    const now = world.now();
+    const found = await world.truststore.read();
+    let pem = found?.pem ?? '';
+    if (!holdsRootOf(pem, own, now)) {
+      pem = changeBundle(pem, { add: [await world.signRoot()] }, { own, now });
+      if (!holdsRootOf(pem, own, world.now())) throw new Conflict('the signer answered with a root of another key');
+      await stillOurs(world, lease);
+      await world.truststore.write(pem, found);
+    }
+    if ((await world.parameters.read('ca-cert')) !== pem) {
+      await stillOurs(world, lease);
+      await world.parameters.write('ca-cert', pem, 'plain');
+    }
+    await writeGeneration(world);
+  } finally {
+    await releaseLease(world, lease);
+  }
+}
+
+/**
+ * Only the rollback of a first creation takes away again what would keep its bucket from being deleted, or another
+ * deployment from beginning. An update, its rollback and the deletion of the stack touch nothing.
+ */
+export async function unprepareAuthority(world: PreparationWorld): Promise<'removed' | 'kept'> {
+  if ((await world.stackStatus()) !== 'ROLLBACK_IN_PROGRESS') return 'kept';
+  await world.truststore.removeAll();
+  await world.removeBundle();
+  return 'removed';
+}
+
+/** All copies in one transaction, or none; copies that are there, whatever they say, stay. */
+async function writeGeneration(world: World): Promise<void> {
+  const TableName = tableName(world.deployment, 'controls');
+  const keys = Array.from({ length: generationCopies }, (_, copy) => ({ control_id: generationKey(copy) }));
+  const present = async (): Promise<number> => (await batchGet(world, TableName, keys)).length;
+  if ((await present()) === generationCopies) return;
+  try {
+    await world.documents.send(
+      new TransactWriteCommand({
+        TransactItems: keys.map((key) => ({
+          Put: {
+            TableName,
+            Item: { ...key, generation: 0 },
+            ConditionExpression: 'attribute_not_exists(control_id)',
+          },
+        })),
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof TransactionCanceledException)) throw error;
+    if ((await present()) !== generationCopies)
+      throw new Conflict('some copies of the generation are missing; restore the controls table');
+  }
+}

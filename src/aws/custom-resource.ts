@@ -1,0 +1,77 @@
+/** CloudFormation's custom resources without a framework: one event in, one answer to its URL, whatever happens. */
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import type { Context } from 'aws-lambda';
+import { z } from 'zod';
+
+const request = z.object({
+  RequestType: z.enum(['Create', 'Update', 'Delete']),
+  ResponseURL: z.url(),
+  StackId: z.string(),
+  RequestId: z.string(),
+  LogicalResourceId: z.string(),
+  PhysicalResourceId: z.string().optional(),
+  ResourceProperties: z.record(z.string(), z.unknown()),
+});
+
+export type CustomResourceRequest = z.infer<typeof request>;
+
+/** ms kept for the answer: without one CloudFormation waits until it gives up by itself. */
+const answering_ms = 10_000;
+
+/**
+ * A handler whose resource has one physical id for ever: an update never makes CloudFormation delete "the old one".
+ * `handle` is raced against the function's time; what it throws becomes the reason that the deployment shows.
+ */
+export const customResource =
+  (handle: (request: CustomResourceRequest, remaining_ms: () => number) => Promise<void>) =>
+  async (event: unknown, context: Context): Promise<void> => {
+    const asked = request.parse(event);
+    const answer = {
+      StackId: asked.StackId,
+      RequestId: asked.RequestId,
+      LogicalResourceId: asked.LogicalResourceId,
+      PhysicalResourceId: asked.PhysicalResourceId ?? asked.LogicalResourceId,
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const timeIsUp = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error('out of time')),
+        Math.max(0, context.getRemainingTimeInMillis() - answering_ms),
+      );
+    });
+    try {
+      await Promise.race([handle(asked, () => context.getRemainingTimeInMillis()), timeIsUp]);
+      await put(asked.ResponseURL, { Status: 'SUCCESS', ...answer });
+    } catch (error) {
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      console.error(JSON.stringify({ level: 'ERROR', message: `${asked.RequestType} failed: ${reason}` }));
+      await put(asked.ResponseURL, { Status: 'FAILED', Reason: reason.slice(0, 1_000), ...answer });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+/** The URL is signed for a request without a content type. */
+async function put(url: string, answer: Readonly<Record<string, string>>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const response = await fetch(url, {
+        method: 'PUT',
+        body: Buffer.from(JSON.stringify(answer)),
+        signal: AbortSignal.timeout(answering_ms / 4),
+      });
+      if (response.ok) return;
+      throw new Error(`CloudFormation answered ${response.status}`);
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
+/** `ROLLBACK_IN_PROGRESS` is the rollback of a first creation, and of nothing else. */
+export const readStackStatus = async (StackName: string, client = new CloudFormationClient()): Promise<string> => {
+  const { Stacks } = await client.send(new DescribeStacksCommand({ StackName }));
+  const status = Stacks?.[0]?.StackStatus;
+  if (status === undefined) throw new Error('CloudFormation does not know the stack');
+  return status;
+};
