@@ -1,5 +1,5 @@
 /** The certificate authority: a key that never leaves KMS, the one role that may sign with it, and the truststore. */
-import { ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
+import { ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, Tags, Validations } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -62,6 +62,12 @@ export class Authority extends Construct {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    });
+
+    Validations.of(this.truststore).acknowledge({
+      id: 'AwsSolutions-S1',
+      reason:
+        'Server access logs would need a second bucket that outlives a failed first deployment. The object holds public certificates only, has one writer, keeps every version, and S3 data events of CloudTrail name its readers where an account wants that.',
     });
 
     const signer = addFunction(this, deployment, {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { Deployment } from '../src/names.ts';
@@ -67,6 +67,7 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
       // The SDK that was tested is the SDK that runs, and a bundled one starts faster.
       externalModules: [],
       mainFields: ['module', 'main'],
+      logLevel: LogLevel.ERROR,
       ...(format === OutputFormat.ESM ? { banner: requireBanner } : {}),
     },
     ...(spec.functionName === undefined ? {} : { functionName: spec.functionName }),
