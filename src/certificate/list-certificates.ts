@@ -12,8 +12,8 @@ import { type Generation, readGeneration } from './generation.ts';
 
 /** Where a page ended: the index's own key of its last row, or of the last row that was read and left out. */
 export const placeSchema = z.union([
-  z.strictObject({ principal_id: z.string().max(64), issued_at: z.number(), serial_number: z.string().max(64) }),
-  z.strictObject({ expiry_bucket: z.string().max(16), expires_at: z.number(), serial_number: z.string().max(64) }),
+  z.strictObject({ principal_id: z.string(), issued_at: z.number(), serial_number: z.string() }),
+  z.strictObject({ expiry_bucket: z.string(), expires_at: z.number(), serial_number: z.string() }),
 ]);
 export type Place = z.infer<typeof placeSchema>;
 
@@ -35,7 +35,7 @@ export interface CertificatesPage {
 }
 
 /** Queries that one request may make one after the other; a page may end early, with a token. */
-const mostReads = 400;
+const mostReads = 2_000;
 /** Buckets read at the same time. */
 const wave = 8;
 
@@ -95,44 +95,41 @@ const listOfPrincipal = async (
 const listExpiring = async (world: World, query: CertificatesQuery, within_ms: number): Promise<CertificatesPage> => {
   const { after, limit } = query;
   const now = world.now();
-  const buckets = expiryBuckets(now, now + within_ms);
-  let from = 0;
-  if (after !== undefined) {
-    if (!('expiry_bucket' in after)) throw foreignToken();
-    // The bucket of a page that ended a day ago has passed; what is left of it has expired.
-    from = Math.max(0, buckets.indexOf(after.expiry_bucket));
-  }
+  const to = now + within_ms;
+  if (after !== undefined && !('expiry_bucket' in after)) throw foreignToken();
+  if (after !== undefined && after.expires_at > to) return pageOf([]);
+  const buckets = expiryBuckets(now, to);
+  // A page that ended in a bucket of yesterday goes on today: what was left there has expired.
+  let from = Math.max(0, after === undefined ? 0 : buckets.indexOf(after.expiry_bucket));
+  let start: Place | undefined = buckets[from] === after?.expiry_bucket ? after : undefined;
   const current = await readGeneration(world);
   const fits = matches(query, now);
   const found: Row[] = [];
-  let start =
-    after !== undefined && 'expiry_bucket' in after && buckets[from] === after.expiry_bucket ? after : undefined;
-  let reads = 0;
-  while (from < buckets.length) {
-    if (reads >= mostReads) return pageOf(found, found.at(-1)?.place ?? start);
+  for (let reads = 0; from < buckets.length; reads += wave) {
+    const bucket = buckets[from] ?? '';
+    if (reads >= mostReads)
+      return pageOf(found, start ?? { expiry_bucket: bucket, expires_at: now + 1, serial_number: '00' });
+    const read = (expiry_bucket: string, begin: Place | undefined): Promise<IndexPage> =>
+      readIndex(world, current, {
+        index: certificateIndexes.byExpiry,
+        key: ['expiry_bucket', expiry_bucket],
+        // DynamoDB refuses to begin outside of what it is asked for, and the clock goes on between two pages.
+        between: [begin !== undefined && 'expires_at' in begin ? Math.min(begin.expires_at, now + 1) : now + 1, to],
+        limit,
+        start: begin,
+      });
+    const begin: Place | undefined = start;
     const pages = await Promise.all(
-      buckets.slice(from, from + wave).map((bucket, index) =>
-        readIndex(world, current, {
-          index: certificateIndexes.byExpiry,
-          key: ['expiry_bucket', bucket],
-          between: [now + 1, now + within_ms],
-          limit,
-          start: index === 0 ? start : undefined,
-        }),
-      ),
+      buckets.slice(from, from + wave).map((name, index) => read(name, index === 0 ? begin : undefined)),
     );
     start = undefined;
     for (const page of pages) {
-      reads += 1;
       for (const row of page.rows) {
         if (found.length === limit) return pageOf(found, found.at(-1)?.place);
         if (fits(row.view)) found.push(row);
       }
-      if (page.next !== undefined) {
-        if (found.length === limit) return pageOf(found, found.at(-1)?.place);
-        start = page.next;
-        break;
-      }
+      start = page.next;
+      if (start !== undefined) break;
       from += 1;
     }
   }
@@ -155,11 +152,16 @@ interface IndexRead {
   readonly start: Place | undefined;
 }
 
+interface IndexPage {
+  readonly rows: readonly Row[];
+  readonly next?: Place;
+}
+
 const readIndex = async (
   world: World,
   current: Generation,
   { index, key: [name, value], between, limit, start }: IndexRead,
-): Promise<{ rows: Row[]; next?: Place }> => {
+): Promise<IndexPage> => {
   const { Items = [], LastEvaluatedKey } = await world.documents.send(
     new QueryCommand({
       TableName: tableName(world.deployment, 'certificates'),

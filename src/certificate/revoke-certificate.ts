@@ -1,0 +1,33 @@
+/** Revokes a certificate: from the moment this returns no request with it is let in. */
+import { mustReach } from '../access/roles.ts';
+import { transact, untilSettled } from '../aws/transact.ts';
+import { NotAllowed, NotFound } from '../errors.ts';
+import { findPrincipal } from '../principal/get-principal.ts';
+import type { World } from '../world.ts';
+import { findCertificate } from './find-certificates.ts';
+import { type Revocation, type Revoked, revocationSteps, revoked } from './revocation.ts';
+import { revokeCompromised } from './revoke-compromised.ts';
+
+/**
+ * Revoking what is revoked keeps its first time and reason; for key_compromise it still bars the key and revokes what
+ * falls with it. @throws NotFound, NotAllowed, Conflict when no usable admin would be left.
+ */
+export const revokeCertificate = (world: World, input: Revocation): Promise<Revoked> => {
+  const { caller, reach, serial_number, reason, force } = input;
+  if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force');
+  const revoked_at = world.now();
+  const fallen: string[] = [];
+  return untilSettled(world, async () => {
+    const certificate = await findCertificate(world, serial_number);
+    if (certificate === null) throw new NotFound(`there is no certificate ${serial_number}`);
+    const principal_id = certificate.principal_id ?? '';
+    const principal = principal_id === '' ? null : await findPrincipal(world, principal_id);
+    mustReach(reach, caller, { principal_id, type: principal?.type ?? null });
+    const found = { ...input, certificate, principal, revoked_at };
+    if (reason === 'key_compromise') return revokeCompromised(world, found, fallen);
+    if (certificate.revoked) return revoked(certificate, []);
+    return (await transact(world, await revocationSteps(world, found, [serial_number]))) === 'again'
+      ? 'again'
+      : revoked({ ...certificate, revoked_at, revocation_reason: reason }, []);
+  });
+};
