@@ -119,7 +119,7 @@ const listExpiring = async (world: World, query: CertificatesQuery, within_ms: n
         start: begin,
       });
     const begin: Place | undefined = start;
-    const pages = await Promise.all(
+    const pages: readonly IndexPage[] = await Promise.all(
       buckets.slice(from, from + wave).map((name, index) => read(name, index === 0 ? begin : undefined)),
     );
     start = undefined;

@@ -1,0 +1,85 @@
+/** Renews the server's certificate and key: made here, kept in SSM, told to nobody. */
+import 'reflect-metadata';
+import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+import type { Parameters } from '../aws/parameters.ts';
+import { backdate_ms, day_ms, serverLifetime_days, validityFrom } from '../certificate/lifetime.ts';
+import { newSerial } from '../certificate/serial.ts';
+import { acquireLease, assertLease, releaseLease } from '../lease.ts';
+import type { World } from '../world.ts';
+import { sha256 } from './public-key.ts';
+import type { Sign } from './sign-request.ts';
+
+export interface ServerWorld extends World {
+  readonly sign: Sign;
+  readonly parameters: Pick<Parameters, 'write'>;
+}
+
+/** What may be known of the new certificate: never its key. */
+export interface ServerCertificate {
+  readonly serial_number: string;
+  /** Lower-case hex of SHA-256 over the DER. */
+  readonly fingerprint: string;
+  /** Milliseconds since the epoch. */
+  readonly expires_at: number;
+}
+
+/** The thing whose lease is held meanwhile. */
+export const serverCertificateThing = 'server-certificate';
+const lease_ms = 180_000;
+/** What must be left of the lease before a write: longer than the function's timeout. */
+const needs_ms = 90_000;
+
+/**
+ * Each run makes a new key and a certificate of 90 days for `domain`. `server-key` is written first and is complete by
+ * itself, key followed by chain; `server-cert`, the same chain, after it. A run that dies between the two is healed by
+ * the next. SSM keeps the versions before. @throws LeaseHeld, Unavailable, InvalidInput
+ */
+export const renewServerCertificate = async (
+  world: ServerWorld,
+  { domain }: { readonly domain: string },
+): Promise<ServerCertificate> => {
+  const lease = await acquireLease(world, serverCertificateThing, {
+    holder: 'renew-server-certificate',
+    ttl_ms: lease_ms,
+  });
+  try {
+    const { key, csr } = await makeRequest(domain);
+    const { issued_at, expires_at } = validityFrom(world.now(), serverLifetime_days * day_ms);
+    const serial_number = newSerial(issued_at, world.randomBytes);
+    const { pem, chain } = await world.sign({
+      profile: 'server',
+      csr,
+      serial_number,
+      domain,
+      not_before_ms: issued_at - backdate_ms,
+      not_after_ms: expires_at,
+    });
+    const certificate = new X509Certificate(pem);
+    const whole = `${pem.trim()}\n${chain.trim()}\n`;
+    await assertLease(world, lease, { needs_ms });
+    await world.parameters.write('server-key', `${key.trim()}\n${whole}`, 'secret');
+    await assertLease(world, lease, { needs_ms });
+    await world.parameters.write('server-cert', whole, 'plain');
+    return {
+      serial_number,
+      fingerprint: sha256(certificate.raw),
+      expires_at: Date.parse(certificate.validTo),
+    };
+  } finally {
+    await releaseLease(world, lease);
+  }
+};
+
+/** A fresh P-256 key as PKCS#8 PEM, and its request. */
+const makeRequest = async (domain: string): Promise<{ key: string; csr: string }> => {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create(
+    { name: [{ CN: [domain] }], keys, signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' } },
+    webcrypto,
+  );
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  return { key: key.export({ format: 'pem', type: 'pkcs8' }).toString(), csr: request.toString('pem') };
+};
