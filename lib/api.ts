@@ -116,13 +116,14 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
   ];
   const issuing = [
     sign,
-    ...callerStands,
     onTable(principals, 'GetItem', 'UpdateItem'),
-    onTable(certificates, 'GetItem', 'BatchGetItem', 'PutItem'),
+    onTable(certificates, 'BatchGetItem', 'PutItem', 'ConditionCheckItem'),
     onIndex(certificateIndexes.byPublicKey),
+    onControls(['generation#*'], 'ConditionCheckItem'),
     onControls(['generation#*', 'key#*'], 'GetItem'),
     onControls(['key#*'], 'UpdateItem'),
   ];
+  const readGeneration = onControls(['generation#*'], 'GetItem');
 
   return [
     { method: 'GET', path: '/whoami', entry: 'access/show-caller', does: 'the caller as the gate saw it', grants: [] },
@@ -166,28 +167,28 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
       path: '/api/v1/certificates',
       entry: 'certificate/issue-certificate',
       does: 'issues a certificate',
-      grants: issuing,
+      grants: [...issuing, onTable(principals, 'ConditionCheckItem')],
     },
     {
       method: 'GET',
       path: '/api/v1/certificates',
       entry: 'certificate/list-certificates',
       does: 'lists certificates',
-      grants: [onIndex(certificateIndexes.byPrincipal, certificateIndexes.byExpiry)],
+      grants: [onIndex(certificateIndexes.byPrincipal, certificateIndexes.byExpiry), readGeneration],
     },
     {
       method: 'POST',
       path: '/api/v1/certificates/renew',
       entry: 'certificate/renew-certificate',
       does: 'renews the certificate that the caller presents',
-      grants: issuing,
+      grants: [...issuing, onTable(certificates, 'GetItem')],
     },
     {
       method: 'GET',
       path: '/api/v1/certificates/{serial_number}',
       entry: 'certificate/get-certificate',
       does: 'shows a certificate',
-      grants: [onTable(certificates, 'GetItem')],
+      grants: [onTable(certificates, 'GetItem'), readGeneration],
     },
     {
       method: 'POST',

@@ -102,11 +102,12 @@ export class Authority extends Construct {
       timeout: Duration.seconds(60),
       grants: [
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
-        allow(['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], [principals.tableArn]),
+        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [principals.tableArn]),
         allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [certificates.tableArn]),
         allow(['dynamodb:Query'], [`${certificates.tableArn}/index/by_public_key`]),
-        allow(['dynamodb:GetItem', 'dynamodb:ConditionCheckItem'], [controls.tableArn], onlyRows('generation#*')),
-        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('admins', 'key#*')),
+        allow(['dynamodb:ConditionCheckItem'], [controls.tableArn], onlyRows('generation#*')),
+        allow(['dynamodb:GetItem'], [controls.tableArn], onlyRows('generation#*', 'key#*')),
+        allow(['dynamodb:UpdateItem'], [controls.tableArn], onlyRows('admins', 'key#*')),
       ],
     });
 
