@@ -1,0 +1,67 @@
+/** `everleaf certificate renew`: a new certificate over the one in use, without a moment in which a pair is lost. */
+import type { KeyObject } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { type IssuedAnswer, issuedSchema } from './certificate-answers.ts';
+import { makeCsr, makeKey, writeKey } from './csr.ts';
+import { Refused } from './failure.ts';
+import { privateMode, readIfThere, writeAtomically } from './files.ts';
+import { belongTogether, installPair, isEncrypted, nextOf, readCertificate, readKey } from './pair.ts';
+import { date, json, lines } from './print.ts';
+import { connect } from './request.ts';
+import type { ServerOptions } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+export type RenewOptions = ServerOptions & { readonly newKey?: true; readonly force?: true };
+
+/** The key of a renewal that did not come to its end, or a new one; on disk before it is asked a certificate for. */
+const nextKey = (file: string): string => {
+  const left = readIfThere(nextOf(file), file);
+  if (left !== null && !isEncrypted(left) && readKey(left) !== null) return left;
+  const made = writeKey(makeKey());
+  writeAtomically(nextOf(file), made, privateMode);
+  return made;
+};
+
+/** What an interrupted renewal received and did not put in place: the key's, and outlasting the one in use. */
+const waiting = (file: string, key: KeyObject, inUse: string): IssuedAnswer | null => {
+  const pem = readIfThere(nextOf(file), file);
+  const certificate = pem === null ? null : readCertificate(pem);
+  if (pem === null || certificate === null || !belongTogether(pem, key)) return null;
+  const expires_at = Date.parse(certificate.validTo);
+  if (expires_at <= Math.max(Date.now(), Date.parse(readCertificate(inUse)?.validTo ?? ''))) return null;
+  return { serial_number: certificate.serialNumber.toLowerCase(), pem, chain: '', expires_at };
+};
+
+/** @throws Misuse naming the option; Refused, with the pair in use untouched. */
+export const renewCertificate = async (terminal: Terminal, options: RenewOptions): Promise<void> => {
+  const { identity, send } = await connect(terminal, options);
+  const files = { cert: realpathSync(identity.files.cert), key: realpathSync(identity.files.key) };
+  if (options.newKey && isEncrypted(readIfThere(files.key, '--client-key') ?? ''))
+    throw new Refused('--new-key: the key is encrypted; renew it without --new-key, or run bootstrap --admin');
+  const keyPem = options.newKey ? nextKey(files.key) : null;
+  const key = keyPem === null ? identity.key : readKey(keyPem);
+  if (key === null) throw new Refused(`cannot read back the key in ${nextOf(files.key)}`);
+
+  const received = waiting(files.cert, key, identity.certificatePem);
+  if (received !== null) terminal.err('finishing a renewal that was interrupted\n');
+  const issued =
+    received ??
+    (await send(issuedSchema, {
+      method: 'POST',
+      path: ['api', 'v1', 'certificates', 'renew'],
+      body: { csr: makeCsr(key), ...(options.force ? { force: true } : {}) },
+    }));
+  if (!belongTogether(issued.pem, key))
+    throw new Refused('the server answered a certificate of another key; nothing was replaced');
+  installPair(files, issued.pem, keyPem);
+  terminal.out(
+    options.output === 'json'
+      ? json(issued)
+      : lines([
+          ['Serial', issued.serial_number],
+          ['Expires', date(issued.expires_at)],
+          ['Certificate', files.cert],
+          ['Key', keyPem === null ? undefined : files.key],
+        ]),
+  );
+};
