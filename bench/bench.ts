@@ -1,0 +1,30 @@
+/** What a benchmark is and what it measures: every figure stands beside a reference measured in the same run. */
+
+/** One figure. `ratio` = value / reference_value, where there is a reference. */
+export interface Measurement {
+  readonly metric: string;
+  readonly value: number;
+  readonly unit: string;
+  /** What it is compared with; null where the figure stands for itself. */
+  readonly reference: string | null;
+  readonly reference_value: number | null;
+}
+
+export interface Bench {
+  /** One sentence for the list. */
+  readonly about: string;
+  /** Sizes with their defaults, each a `--<name> <number>` on the command line. */
+  readonly sizes: Readonly<Record<string, number>>;
+  /** Measures; `progress` takes a line for whoever is waiting. */
+  readonly run: (
+    sizes: Readonly<Record<string, number>>,
+    progress: (line: string) => void,
+  ) => Promise<readonly Measurement[]>;
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const at = (index: number): number => sorted[index] ?? Number.NaN;
+  return sorted.length % 2 ? at(Math.floor(middle)) : (at(middle - 1) + at(middle)) / 2;
+};
