@@ -200,8 +200,8 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
         ...lastAdmin,
         onTable(principals, 'GetItem', 'UpdateItem'),
         onTable(certificates, 'GetItem', 'UpdateItem'),
-        onIndex(certificateIndexes.byPublicKey, certificateIndexes.byPrincipal),
-        onControls(['key#*'], 'GetItem', 'UpdateItem'),
+        onIndex(certificateIndexes.byPrincipal),
+        onControls(['key#*'], 'BatchGetItem', 'UpdateItem'),
       ],
     },
   ];

@@ -120,7 +120,7 @@ export class Authority extends Construct {
       grants: [
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
         allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('lease#*')),
-        allow(['ssm:GetParameter', 'ssm:PutParameter'], parameters('server-key', 'server-cert')),
+        allow(['ssm:PutParameter'], parameters('server-key', 'server-cert')),
       ],
     });
 
