@@ -1,6 +1,4 @@
 /** One signed request to DynamoDB over a kept-alive connection, with a time limit and a bounded answer. No SDK: loading it costs more than everything else the gate does. */
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { type Credentials, requestSigner } from './sign-request.ts';
 
 /** Status and text of the answer. Rejects where none came whole within `timeout` ms. `fresh`: on a connection of its own. */
@@ -24,14 +22,15 @@ export const sender = ({ credentials, region, endpoint, operation }: Destination
   const secure = endpoint.protocol === 'https:';
   if (!secure && !(endpoint.protocol === 'http:' && loopback.test(endpoint.hostname)))
     throw new Error('the DynamoDB endpoint must be https, or http on a loopback address');
-  const start = secure ? httpsRequest : httpRequest;
-  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  // Loading TLS is a good part of the start, so the one transport that is used is loaded, and no other.
+  const { Agent, request: open } = process.getBuiltinModule(secure ? 'node:https' : 'node:http');
+  const agent = new Agent({ keepAlive: true });
   const sign = requestSigner({ credentials, region, service: 'dynamodb', host: endpoint.host });
   const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `DynamoDB_20120810.${operation}` };
 
   return (body, timeout, fresh) =>
     new Promise((resolve, reject) => {
-      const request = start(endpoint, {
+      const request = open(endpoint, {
         method: 'POST',
         path: '/',
         agent: fresh ? false : agent,
