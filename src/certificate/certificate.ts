@@ -61,7 +61,7 @@ const rowSchema = z.object({
   principal_id: text,
   issued_at: instant,
   expires_at: instant,
-  revoked: z.unknown(),
+  revoked: z.unknown().optional(),
   revoked_at: instant,
   revocation_reason: text,
   fingerprint: text,
