@@ -43,7 +43,7 @@ const text = z.string().optional().catch(undefined);
 
 const rowSchema = z.object({
   principal_id: z.string(),
-  status: z.unknown(),
+  status: z.unknown().optional(),
   type: principalTypeSchema.nullable().catch(null),
   created_at: instant,
   suspended_at: instant,
