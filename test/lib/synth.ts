@@ -16,10 +16,15 @@ export const config: Config = {
 
 const cdkJson = z.object({ context: z.record(z.string(), z.unknown()) });
 
+const outdirs: string[] = [];
+process.once('exit', () => {
+  for (const outdir of outdirs) rmSync(outdir, { recursive: true, force: true });
+});
+
 /** The context of cdk.json, and no bundling. */
 export const newApp = (context: Record<string, unknown> = {}): App => {
   const outdir = mkdtempSync(join(tmpdir(), 'everleaf-synth-'));
-  process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
+  outdirs.push(outdir);
   return new App({
     outdir,
     analyticsReporting: false,
