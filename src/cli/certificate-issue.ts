@@ -3,7 +3,16 @@ import type { KeyObject } from 'node:crypto';
 import { issuedSchema } from './certificate-answers.ts';
 import { makeCsr, makeKey, writeKey } from './csr.ts';
 import { Misuse } from './failure.ts';
-import { expandHome, privateMode, publicMode, readIfThere, readText, replaceFile, writeAtomically } from './files.ts';
+import {
+  checkWritable,
+  expandHome,
+  privateMode,
+  publicMode,
+  readIfThere,
+  readText,
+  replaceFile,
+  writeAtomically,
+} from './files.ts';
 import { readKey } from './pair.ts';
 import { date, json, lines } from './print.ts';
 import { connect } from './request.ts';
@@ -42,6 +51,8 @@ export const issueCertificate = async (
   const [csrFile, keyFile, certFile] = [path(options.csr), path(options.keyOut), path(options.certOut)];
   if ((csrFile === undefined) === (keyFile === undefined)) throw new Misuse('--csr: give either --csr or --key-out');
   const request = csrFile === undefined ? null : readText(csrFile, '--csr');
+  if (certFile !== undefined) checkWritable(certFile, '--cert-out');
+  if (keyFile !== undefined) checkWritable(keyFile, '--key-out');
   const server = await connect(terminal, options);
   const csr = request ?? makeCsr(keyIn(terminal, keyFile ?? '', certFile));
   const { lifetimeDays } = options;

@@ -1,6 +1,8 @@
 /** Files on the user's disk: whole or not there at all, never overwritten without a `.prev`, keys readable by their owner only. */
 import {
+  accessSync,
   closeSync,
+  constants,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -10,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Misuse } from './failure.ts';
+import { Misuse, Refused } from './failure.ts';
 
 export const privateMode = 0o600;
 export const publicMode = 0o644;
@@ -34,6 +36,11 @@ const reason = (error: unknown): string => {
   };
   return known[code] ?? (error instanceof Error ? error.message : String(error));
 };
+
+const isWrongPath = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  ['ENOENT', 'EACCES', 'EPERM', 'EISDIR', 'ENOTDIR', 'EROFS'].includes(String(error.code));
 
 /** null: there is no such file. @throws Misuse naming `option` when it cannot be read. */
 export const readIfThere = (file: string, option: string): string | null => {
@@ -61,7 +68,7 @@ const syncDirectory = (directory: string): void => {
   }
 };
 
-/** Written beside, flushed, then renamed over: a crash leaves the old file or the new one. @throws Misuse naming the file. */
+/** Written beside, flushed, then renamed over: a crash leaves the old file or the new one. @throws Misuse for a wrong path; Refused for a full disk and the like. */
 export const writeAtomically = (file: string, text: string, mode: number): void => {
   const beside = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`);
   try {
@@ -76,7 +83,17 @@ export const writeAtomically = (file: string, text: string, mode: number): void 
     syncDirectory(dirname(file));
   } catch (error) {
     removeIfThere(beside);
-    throw new Misuse(`cannot write ${file}: ${reason(error)}`);
+    const said = `cannot write ${file}: ${reason(error)}`;
+    throw isWrongPath(error) ? new Misuse(said) : new Refused(said);
+  }
+};
+
+/** Asked before something is done whose outcome goes into the file. @throws Misuse naming `option`. */
+export const checkWritable = (file: string, option: string): void => {
+  try {
+    accessSync(dirname(file), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new Misuse(`${option}: cannot write ${file}: ${reason(error)}`);
   }
 };
 
