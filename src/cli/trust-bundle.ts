@@ -25,16 +25,12 @@ export const rootsOf = (
 };
 
 /** Our roots, then the domain's, each once, as one PEM text. */
-export const trustBundle = (
-  ours: string,
-  domain: string,
-  publicRoots: readonly string[],
-): { pem: string; ours: number } => {
+export const trustBundle = (ours: string, domain: string, publicRoots: readonly string[]): { pem: string } => {
   const roots = readCertificates(ours);
   const theirs = rootsOf(
     readCertificates(domain),
     publicRoots.map((root) => new X509Certificate(root)),
   );
   const all = new Map([...roots, ...theirs].map((certificate) => [certificate.fingerprint256, certificate.toString()]));
-  return { pem: [...all.values()].map((pem) => `${pem.trim()}\n`).join(''), ours: roots.length };
+  return { pem: [...all.values()].map((pem) => `${pem.trim()}\n`).join('') };
 };
