@@ -11,9 +11,7 @@ import {
   RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager';
-import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
-import type { NodejsFunction } from 'aws-cdk-lib/aws-lambda-nodejs';
-import { OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { CfnPermission, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnRecordSet, HostedZone } from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
 import { type Authority, truststoreKey } from './authority.ts';
@@ -37,7 +35,7 @@ export class Access extends Construct {
   readonly authorizer: IAuthorizer;
   readonly domain: CfnDomainName;
   readonly certificateArn: string;
-  private readonly gate: NodejsFunction;
+  private readonly gate: IFunction;
 
   constructor(scope: Construct, id: string, { config, tables, authority }: AccessProps) {
     super(scope, id);
@@ -46,7 +44,7 @@ export class Access extends Construct {
     this.gate = addFunction(this, config, {
       entry: 'access/authorize-request',
       description: 'The gate: decides every request by its client certificate and three rows',
-      format: OutputFormat.CJS,
+      format: 'cjs',
       timeout: Duration.seconds(10),
       grants: [
         allow(['dynamodb:BatchGetItem'], [principals.tableArn, certificates.tableArn]),

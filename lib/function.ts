@@ -1,12 +1,11 @@
 /** A function the way all of them are: its own bundle, its own role with what it is granted, its own log group. */
-import { fileURLToPath } from 'node:url';
-import { type Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { Deployment } from '../src/names.ts';
+import { type BundleFormat, withBundle } from './bundle.ts';
 
 export interface FunctionSpec {
   /** The entry file under lambdas/, without its extension; its last part, verb-object, names the function. */
@@ -18,21 +17,14 @@ export interface FunctionSpec {
   /** Only for those that others invoke by name. */
   readonly functionName?: string;
   readonly reservedConcurrentExecutions?: number;
-  /** CommonJS loads three times faster than ESM where every millisecond of a cold start counts. */
-  readonly format?: OutputFormat;
+  /** 'esm' where nothing is said. */
+  readonly format?: BundleFormat;
   readonly memorySize?: number;
 }
 
-const root = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
-
-/** ESM bundles meet packages that call require for Node's own modules. */
-const requireBanner =
-  "import { createRequire as everleafRequire } from 'node:module'; const require = everleafRequire(import.meta.url);";
-
-export function addFunction(scope: Construct, deployment: Deployment, spec: FunctionSpec): NodejsFunction {
+export function addFunction(scope: Construct, deployment: Deployment, spec: FunctionSpec): LambdaFunction {
   const verbObject = spec.entry.slice(spec.entry.lastIndexOf('/') + 1);
   const id = verbObject.replace(/(^|-)([a-z])/g, (_, _hyphen: string, letter: string) => letter.toUpperCase());
-  const format = spec.format ?? OutputFormat.ESM;
 
   const logGroup = new LogGroup(scope, `${id}Log`, {
     retention: RetentionDays.THREE_MONTHS,
@@ -42,10 +34,8 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
   role.addToPolicy(allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]));
   for (const grant of spec.grants) role.addToPolicy(grant);
 
-  return new NodejsFunction(scope, id, {
-    entry: root(`lambdas/${spec.entry}.ts`),
-    projectRoot: root(''),
-    depsLockFilePath: root('package-lock.json'),
+  const properties = {
+    handler: 'index.handler',
     description: spec.description,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.X86_64,
@@ -53,28 +43,21 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
     timeout: spec.timeout,
     role,
     logGroup,
-    awsSdkConnectionReuse: false,
     environment: {
       EVERLEAF_NAME: deployment.name,
       EVERLEAF_ENVIRONMENT: deployment.environment,
       POWERTOOLS_SERVICE_NAME: verbObject,
       ...spec.environment,
     },
-    bundling: {
-      format,
-      minify: true,
-      sourceMap: false,
-      // The SDK that was tested is the SDK that runs, and a bundled one starts faster.
-      externalModules: [],
-      mainFields: ['module', 'main'],
-      logLevel: LogLevel.ERROR,
-      ...(format === OutputFormat.ESM ? { banner: requireBanner } : {}),
-    },
     ...(spec.functionName === undefined ? {} : { functionName: spec.functionName }),
     ...(spec.reservedConcurrentExecutions === undefined
       ? {}
       : { reservedConcurrentExecutions: spec.reservedConcurrentExecutions }),
-  });
+  };
+  return withBundle(
+    { entry: spec.entry, format: spec.format ?? 'esm', required: Stack.of(scope).bundlingRequired },
+    (code) => new LambdaFunction(scope, id, { ...properties, code }),
+  );
 }
 
 type Conditions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
