@@ -8,7 +8,10 @@ import type { World } from '../world.ts';
 
 export const keyRow = (public_key_sha256: string): string => `key#${public_key_sha256}`;
 
-const rowSchema = z.object({ principal_id: z.string().optional().catch(undefined), compromised: z.unknown().optional() });
+const rowSchema = z.object({
+  principal_id: z.string().optional().catch(undefined),
+  compromised: z.unknown().optional(),
+});
 
 /**
  * Refuses a key that is compromised or another principal's. Certificates that a break-glass edit revoked for

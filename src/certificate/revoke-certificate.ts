@@ -12,7 +12,7 @@ import { revokeCompromised } from './revoke-compromised.ts';
  * Revoking what is revoked keeps its first time and reason; for key_compromise it still bars the key and revokes what
  * falls with it. @throws NotFound, NotAllowed, Conflict when no usable admin would be left.
  */
-export const revokeCertificate = (world: World, input: Revocation): Promise<Revoked> => {
+export const revokeCertificate = async (world: World, input: Revocation): Promise<Revoked> => {
   const { caller, reach, serial_number, reason, force } = input;
   if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force');
   const revoked_at = world.now();

@@ -131,6 +131,26 @@ describeWithEmulator('issuing, stopped at every await', (emulator) => {
     expect(awaits).toBeGreaterThanOrEqual(fewestAwaits);
   });
 
+  it('a revocation, stopped at every await by another, answers what the row says', async () => {
+    for (const [mine, others] of [
+      ['key_compromise', 'superseded'],
+      ['superseded', 'key_compromise'],
+    ] as const)
+      await atEveryAwait(async (at) => {
+        const id = fresh('worker');
+        await d.register(id, 'worker');
+        const { serial_number } = await d.issueTo(admin, id);
+        const pause = pausing(d.world, at, () => revoke(serial_number, others));
+        const request = { caller: admin, reach: 'any', serial_number, reason: mine, force: false } as const;
+        const { revoked_at, revocation_reason } = await revokeCertificate(pause.world, request);
+        expect(await d.row('certificates', serial_number), `await ${at}`).toMatchObject({
+          revoked_at,
+          revocation_reason,
+        });
+        return pause;
+      });
+  });
+
   it('issues nothing usable when an emergency raises the generation', async () => {
     let generation = 0;
     await atEveryAwait(async (at) => {
