@@ -1,4 +1,4 @@
-/** Two projects: `unit` mirrors the tree and shares one emulator; `e2e` starts whole local clouds. */
+/** Projects in the order they run: `unit` mirrors the tree and shares one emulator; `e2e` shares one local cloud. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -12,15 +12,18 @@ export default defineConfig({
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/global-setup.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 600_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

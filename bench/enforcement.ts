@@ -1,12 +1,14 @@
 /** Is a suspension in force the moment it returned? Clients hammer the gate while their principal is suspended and activated. */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchGetItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { startLocalCloud } from '../local/cloud.ts';
+import { root } from '../local/tools.ts';
+import { makeCsr, makeKey, writeKey } from '../src/cli/csr.ts';
 import { generationKey, tableName } from '../src/names.ts';
-import { makeKeyAndCsr } from '../src/cli/csr.ts';
 import { type Bench, median } from './bench.ts';
 
 interface Identity {
@@ -58,7 +60,7 @@ export const enforcement: Bench = {
   sizes: { requests: 5000, clients: 8 },
   run: async (sizes, progress) => {
     progress('starting a local cloud');
-    const cloud = await startLocalCloud({ quiet: true });
+    const cloud = await startLocalCloud({ stateDir: join(root, '.everleaf', 'bench') });
     try {
       const ca = readFileSync(cloud.cacert);
       const admin = client(cloud.server, ca, {
@@ -67,7 +69,8 @@ export const enforcement: Bench = {
       });
       const principal_id = `bench-${Date.now().toString(36)}`;
       await expectStatus(admin.call('POST', '/api/v1/principals', { principal_id, type: 'worker' }), 201);
-      const { key, csr } = await makeKeyAndCsr();
+      const privateKey = makeKey();
+      const [key, csr] = [writeKey(privateKey), makeCsr(privateKey)];
       const issued = await expectStatus(admin.call('POST', '/api/v1/certificates', { principal_id, csr }), 201);
       const { pem, serial_number } = JSON.parse(issued);
 
@@ -85,7 +88,10 @@ export const enforcement: Bench = {
       };
       const toggle = async (): Promise<void> => {
         while (seen.length < wanted) {
-          await expectStatus(admin.call('POST', `/api/v1/principals/${principal_id}/suspend`, { reason: 'bench' }), 200);
+          await expectStatus(
+            admin.call('POST', `/api/v1/principals/${principal_id}/suspend`, { reason: 'bench' }),
+            200,
+          );
           const from = performance.now();
           await sleep(50 + Math.random() * 250);
           windows.push({ from, to: performance.now() });
@@ -119,7 +125,13 @@ export const enforcement: Bench = {
         { metric: 'requests', value: seen.length, unit: 'requests', reference: null, reference_value: null },
         { metric: 'suspensions', value: windows.length, unit: 'windows', reference: null, reference_value: null },
         { metric: 'neither 200 nor 401', value: odd, unit: 'requests', reference: null, reference_value: null },
-        { metric: 'throughput', value: seen.length / seconds, unit: 'requests/s', reference: null, reference_value: null },
+        {
+          metric: 'throughput',
+          value: seen.length / seconds,
+          unit: 'requests/s',
+          reference: null,
+          reference_value: null,
+        },
         {
           metric: 'gated call, one client',
           value: gated,

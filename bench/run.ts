@@ -4,6 +4,7 @@ import type { Bench, Measurement } from './bench.ts';
 /** A new benchmark is one more line here. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   authorizer: async () => (await import('./authorizer.ts')).authorizer,
+  enforcement: async () => (await import('./enforcement.ts')).enforcement,
 };
 
 const round = (value: number): number => Number(value.toPrecision(4));

@@ -7,6 +7,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { emulatorTools, installPython, MissingTool } from '../local/tools.ts';
+import { testTools } from './tools.ts';
 
 const results = z.object({
   numPassedTests: z.number(),
@@ -15,6 +17,16 @@ const results = z.object({
   numFailedTestSuites: z.number(),
   success: z.boolean(),
 });
+
+for (const tools of [emulatorTools, testTools]) {
+  try {
+    await installPython(tools, (line) => process.stdout.write(`${line}\n`));
+  } catch (error) {
+    if (!(error instanceof MissingTool)) throw error;
+    // The tests that need it say so themselves: skipped on a user's machine, failed with CI=true.
+    process.stderr.write(`${error.message}\n`);
+  }
+}
 
 const words = process.argv.slice(2);
 const full = words.includes('--full');
