@@ -6,12 +6,13 @@ import {
   PutParameterCommand,
   SSMClient,
 } from '@aws-sdk/client-ssm';
+import { Unavailable } from '../errors.ts';
 import { type Deployment, type Parameter, parameterName } from '../names.ts';
 
 export interface Parameters {
   /** The value, decrypted; null when there is none. */
   readonly read: (parameter: Parameter) => Promise<string | null>;
-  /** Writes a new version; SSM keeps the last hundred. What is `secret` is a SecureString. */
+  /** Writes a new version; SSM keeps the last hundred. What is `secret` is a SecureString, and in no error. @throws Unavailable */
   readonly write: (parameter: Parameter, value: string, kind: 'plain' | 'secret') => Promise<void>;
 }
 
@@ -31,14 +32,20 @@ export const openParameters = (
     }
   },
   write: async (parameter, value, kind) => {
-    await client.send(
-      new PutParameterCommand({
-        Name: parameterName(deployment, parameter),
-        Value: value,
-        Type: kind === 'secret' ? 'SecureString' : 'String',
-        Overwrite: true,
-      }),
-    );
+    const command = new PutParameterCommand({
+      Name: parameterName(deployment, parameter),
+      Value: value,
+      Type: kind === 'secret' ? 'SecureString' : 'String',
+      Overwrite: true,
+    });
+    try {
+      await client.send(command);
+    } catch (error) {
+      if (kind === 'plain') throw error;
+      // AWS repeats a value that it refuses in its message; of a secret only the error's name goes on.
+      const name = error instanceof Error ? error.name : 'Error';
+      throw new Unavailable(`parameter ${parameter} could not be written: ${name}`);
+    }
   },
 });
 

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { inspect } from 'node:util';
 import { GetParameterCommand, GetParameterHistoryCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { expect, it, vi } from 'vitest';
 import {
@@ -92,17 +93,20 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
   it('shows no key in the error of a write that failed, and gives the lease back', async () => {
     const { world } = await make();
     let written = '';
-    const write = async (_parameter: string, value: string) => {
-      written ||= value;
-      throw new Error('ValidationException');
-    };
-    const error = await renewServerCertificate({ ...world, parameters: { write } }, { domain }).catch(
-      (thrown: unknown) => thrown,
+    const refusing = emulator.client(SSMClient);
+    // As AWS refuses a value: with the value in its message.
+    refusing.middlewareStack.add(
+      () => async (args) => {
+        written = JSON.stringify(args.input);
+        throw Object.assign(new Error(`1 validation error: Value ${written}`), { name: 'ValidationException' });
+      },
+      { step: 'initialize' },
     );
+    const parameters = openParameters(world.deployment, refusing);
+    const error = await renewServerCertificate({ ...world, parameters }, { domain }).catch((thrown: unknown) => thrown);
     expect(written).toContain('PRIVATE KEY');
-    expect(`${error} ${JSON.stringify(error)} ${error instanceof Error ? error.stack : ''}`).not.toContain(
-      'PRIVATE KEY',
-    );
+    expect(inspect(error, { depth: null })).toContain('ValidationException');
+    expect(inspect(error, { depth: null })).not.toContain('PRIVATE KEY');
     await renewServerCertificate(world, { domain });
   });
 });
