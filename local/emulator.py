@@ -8,8 +8,10 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 
 
@@ -30,11 +32,23 @@ def listen(port):
     return listener
 
 
+def temporary_folder(note):
+    """Where functions are unpacked: outside any checkout, whose package.json and node_modules they would else see.
+
+    The note names it, so that the next run with the same state removes what a killed one left."""
+    if os.path.exists(note):
+        with open(note) as file:
+            shutil.rmtree(file.read().strip(), ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix="everleaf-functions-")
+    with open(note, "w") as file:
+        file.write(folder)
+    return folder
+
+
 def configure(arguments, port):
     """The emulator reads its settings from the environment when it is imported."""
     state = os.path.abspath(arguments.state)
-    temporary = os.path.join(state, "tmp")
-    os.makedirs(temporary, exist_ok=True)
+    temporary = temporary_folder(os.path.join(state, "functions"))
     os.environ.update(
         GATEWAY_PORT=str(port),
         BIND_HOST="127.0.0.1",
@@ -118,6 +132,7 @@ def main():
         from ministack.core import lambda_runtime
 
         lambda_runtime.reset()
+        shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     # Daemon threads of the emulator must not hold the end back.
     sys.stdout.flush()
     os._exit(0)

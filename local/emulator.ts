@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { killNow, tieToThisProcess } from './children.ts';
 import { emulatorTools, installPython, root, writeNodeShim } from './tools.ts';
 
 export interface EmulatorOptions {
@@ -85,21 +86,14 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
       resolve();
     });
   });
-  const kill = (signal: NodeJS.Signals) => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, signal);
-    } catch {
-      // The group is gone already.
-    }
-  };
+  tieToThisProcess(child, { group: true });
   const stop = async () => {
     if (!gone) {
       stdin.end();
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 10_000).unref())]);
     }
-    kill('SIGKILL');
+    killNow(child, true);
     if (options.stateDir === undefined) rmSync(state, { recursive: true, force: true });
-    else if (!options.keep) rmSync(join(state, 'tmp'), { recursive: true, force: true });
   };
   try {
     const line = await firstLine(stdout, ended, logFile);

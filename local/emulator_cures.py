@@ -83,6 +83,17 @@ const _thrown = (e) => ({{
 
     lambda_runtime.Worker._drain_stderr_bounded = drain
 
+    spawn = lambda_runtime.Worker._spawn
+
+    def spawn_and_explain(self):
+        try:
+            spawn(self)
+        except RuntimeError as error:
+            time.sleep(0.05)
+            raise RuntimeError(f"{error} {self._drain_stderr()}".strip()) from error
+
+    lambda_runtime.Worker._spawn = spawn_and_explain
+
     invoke = lambda_runtime.Worker.invoke
 
     def invoke_and_notice(self, *positional, **named):

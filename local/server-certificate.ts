@@ -1,4 +1,6 @@
 /** The certificate that the domain serves locally, from an authority of its own: on AWS a public one does this. */
+// @peculiar/x509 needs it before itself.
+import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { tieToThisProcess } from './children.ts';
 
 /** The checkout. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -67,7 +68,7 @@ const findPython = (): string => {
 
 const run = (command: string, words: readonly string[]): Promise<{ status: number | null; output: string }> =>
   new Promise((resolve) => {
-    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = tieToThisProcess(spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] }));
     let output = '';
     const keep = (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-4000);

@@ -1,4 +1,6 @@
 /** Decides, as API Gateway's mutual TLS does, whether a client certificate leads to one of the truststore's authorities. */
+// @peculiar/x509 needs it before itself.
+import 'reflect-metadata';
 import { X509Certificate } from 'node:crypto';
 import { BasicConstraintsExtension, X509Certificate as Parsed } from '@peculiar/x509';
 

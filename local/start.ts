@@ -1,0 +1,208 @@
+/** `npm start`: the local cloud, the main job in front of the user, then the commands to try; stays up until Ctrl-C. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { cliFile } from './cli.ts';
+import { assertPortFree, defaultStateDir, type LocalCloud, startLocalCloud } from './cloud.ts';
+import { playMainJob } from './story.ts';
+import { root } from './tools.ts';
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
+interface StartOptions {
+  readonly once?: true;
+  readonly keep?: true;
+  readonly quiet?: true;
+  readonly name: string;
+  readonly environment: string;
+  readonly domain: string;
+  readonly region: string;
+  readonly port?: number;
+}
+
+/** Tried when no port is asked for; another is taken when it is not free. */
+const usualPort = 8443;
+
+const readPort = (text: string): number => {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError('It must be a port, 1 to 65535.');
+  return port;
+};
+
+const options = new Command('npm start --')
+  .description('Everleaf on this machine: an AWS emulator, the real stack, an mTLS gateway in front')
+  .option('--once', 'end after the main job')
+  .option('--keep', 'take up what the last start with --keep left, and leave it again')
+  .option('--quiet', 'say nothing but what fails')
+  .option('--name <word>', 'name of the deployment', 'everleaf')
+  .option('--environment <word>', 'its environment', 'dev')
+  .option('--domain <name>', 'the domain of its API', 'everleaf.localhost')
+  .option('--region <name>', 'the region that is played', 'us-east-1')
+  .addOption(
+    new Option('--port <port>', `where the gateway listens on 127.0.0.1; ${usualPort} if that is free`).argParser(
+      readPort,
+    ),
+  )
+  .parse()
+  .opts<StartOptions>();
+
+const colours = process.stdout.isTTY && !process.env.NO_COLOR;
+const paint = (code: number, text: string): string => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
+const print = (text: string): void => {
+  if (!options.quiet) process.stdout.write(`${text}\n`);
+};
+const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ');
+
+const localFile = join(root, '.everleaf', 'local.json');
+const running = z.object({ pids: z.array(z.number()), server: z.string().optional() });
+
+/** Another start with this checkout that is alive. */
+const other = (): { pid: number; server: string | undefined } | undefined => {
+  if (!existsSync(localFile)) return undefined;
+  try {
+    const { pids, server } = running.parse(JSON.parse(readFileSync(localFile, 'utf8')));
+    const [pid] = pids;
+    if (pid === undefined || pid === process.pid) return undefined;
+    process.kill(pid, 0);
+    // A number may have been given to another program meanwhile; where that can be seen, look.
+    const commandLine = `/proc/${pid}/cmdline`;
+    if (existsSync(commandLine) && !readFileSync(commandLine, 'utf8').includes('start.ts')) return undefined;
+    return { pid, server };
+  } catch {
+    return undefined;
+  }
+};
+
+const writeLocal = (content: object): void => {
+  mkdirSync(dirname(localFile), { recursive: true });
+  writeFileSync(`${localFile}.new`, `${JSON.stringify(content, null, 2)}\n`);
+  renameSync(`${localFile}.new`, localFile);
+};
+
+const choosePort = async (): Promise<number> => {
+  if (options.port !== undefined) {
+    await assertPortFree(options.port);
+    return options.port;
+  }
+  return assertPortFree(usualPort).then(
+    () => usualPort,
+    () => 0,
+  );
+};
+
+const tryItYourself = (cloud: LocalCloud, pair: { cert: string; key: string }): string => {
+  const envFile = join(defaultStateDir, 'env');
+  const words = ['EVERLEAF_SERVER', 'EVERLEAF_CACERT', 'EVERLEAF_CLIENT_CERT', 'EVERLEAF_CLIENT_KEY', 'EVERLEAF_NAME'];
+  words.push('AWS_ENDPOINT_URL', 'AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');
+  words.push('AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE');
+  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  const lines = words.map((word) => `export ${word}=${quote(cloud.env[word] ?? '')}`);
+  lines.push(`everleaf() { node ${quote(cliFile)} "$@"; }`);
+  writeFileSync(envFile, `${lines.join('\n')}\n`);
+  const table = `${cloud.name}_${cloud.environment}_principals`;
+  return [
+    paint(1, 'Try it, in another terminal:'),
+    `  . ${envFile}`,
+    '',
+    '  everleaf principal list',
+    '  everleaf principal create worker-prod-99 --type worker',
+    '  everleaf certificate list worker-prod-01',
+    '  everleaf principal suspend worker-prod-01 --reason "Compromised credentials detected"',
+    `  curl --cacert ${cloud.cacert} --cert ${pair.cert} --key ${pair.key} ${cloud.server}/whoami`,
+    '  everleaf principal activate worker-prod-01',
+    '',
+    '  # break-glass, as in the runbook: past the API, and in force on the very next call',
+    `  aws dynamodb update-item --table-name ${table} --key '{"principal_id": {"S": "worker-prod-01"}}' \\`,
+    `    --update-expression 'SET #s = :s' --expression-attribute-names '{"#s": "status"}' \\`,
+    `    --expression-attribute-values '{":s": {"S": "suspended"}}'`,
+    `  aws ssm get-parameter --name /${cloud.name}/${cloud.environment}/ca-cert --query Parameter.Value --output text`,
+  ].join('\n');
+};
+
+const abort = new AbortController();
+let cloud: LocalCloud | undefined;
+let wakeUp: () => void = () => undefined;
+const interrupted = new Promise<void>((resolve) => {
+  wakeUp = resolve;
+});
+/** An orderly stop takes about a second; whatever hangs then is killed with this process (ms). */
+const stopsWithin = 8_000;
+const interrupt = () => {
+  if (abort.signal.aborted) return;
+  abort.abort();
+  wakeUp();
+  setTimeout(() => process.exit(130), stopsWithin).unref();
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+// Whoever started this may be killed without a word.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && interrupt(), 1_000).unref();
+
+const main = async (): Promise<number> => {
+  const alive = other();
+  if (alive) {
+    process.stderr.write(
+      `a local cloud of this checkout runs already (process ${alive.pid}${alive.server ? `, ${alive.server}` : ''}): stop it first\n`,
+    );
+    return 1;
+  }
+  const began = Date.now();
+  const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
+  try {
+    const port = await choosePort();
+    writeLocal({ ready: false, pids: [process.pid] });
+    const { once, keep = false, quiet, port: _, ...named } = options;
+    const endpoint = process.env.EVERLEAF_AWS_ENDPOINT;
+    cloud = await startLocalCloud({
+      ...named,
+      port,
+      keep,
+      stateDir: defaultStateDir,
+      signal: abort.signal,
+      say: (line) => print(`${paint(2, seconds().padStart(5))}  ${line}`),
+      report: (line) => print(paint(2, `       gateway: ${line}`)),
+      ...(endpoint ? { endpoint } : {}),
+    });
+    print(`${paint(2, seconds().padStart(5))}  ${paint(32, 'the CA is bootstrapped')}: files in ${cloud.files}\n`);
+    const told = playMainJob(cloud, {
+      explain: (line) => print(paint(1, line)),
+      command: (line) => print(paint(36, `  $ ${line}`)),
+      output: (text) => print(`${indent(text)}\n`),
+    });
+    const pair = await Promise.race([told, cloud.crashed, interrupted]);
+    if (!pair) return 130;
+    const { server, enroll_server, cacert, client_cert, client_key, aws_endpoint, region, name, environment, pids } =
+      cloud;
+    const fields = {
+      server,
+      enroll_server,
+      cacert,
+      client_cert,
+      client_key,
+      aws_endpoint,
+      region,
+      name,
+      environment,
+      pids,
+    };
+    writeLocal({ ready: true, ...fields });
+    print(`${paint(32, 'Everything answers')} after ${seconds()}: ${server}\n`);
+    if (once) return 0;
+    print(tryItYourself(cloud, pair));
+    print(`\nCtrl-C ends it and leaves nothing behind${keep ? ' but its state.' : '.'}`);
+    await Promise.race([interrupted, cloud.crashed]);
+    return 0;
+  } catch (error) {
+    if (abort.signal.aborted) return 130;
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  } finally {
+    await cloud?.stop();
+    if (existsSync(localFile) && !other()) rmSync(localFile, { force: true });
+  }
+};
+
+process.exitCode = await main();
+process.exit();
