@@ -1,4 +1,4 @@
-/** Projects in the order they run: `unit` mirrors the tree and shares one emulator; `e2e` shares one local cloud. */
+/** Projects in the order they run: `unit` mirrors the tree and shares one emulator; `e2e` shares one local cloud; `permissions` looks at what that was seen to do. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/permissions/recorded.test.ts'],
           globalSetup: ['test/global-setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 120_000,
@@ -24,6 +24,13 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 600_000,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'permissions',
+          include: ['test/permissions/recorded.test.ts'],
+          sequence: { groupOrder: 3 },
         },
       },
     ],

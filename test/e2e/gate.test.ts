@@ -2,6 +2,7 @@
 import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adminPair, aws, breakGate, cloud, describeWithCloud, invoke } from './cloud.ts';

@@ -127,6 +127,7 @@ ${connection}`);
     });
 
     test('update-item revokes', async () => {
+      await done('rm worker-prod-01-*.pem');
       const issued = await done(
         `airunner-cli certificate issue worker-prod-01 --key-out=worker-prod-01-key.pem --cert-out=worker-prod-01-cert.pem --output=json \\\n${connection}`,
       );
@@ -213,16 +214,49 @@ ${connection}`);
       expect(await done(`airunner-cli certificate list --expiring-within=7d \\\n${connection}`)).not.toContain(short);
     });
 
-    test("the daily cron's renewal writes the new certificate over the old one", async () => {
-      await done(`cp short-cert.pem ~/.airunner/worker-cert.pem; cp short-key.pem ~/.airunner/worker-key.pem`);
-      const refused = await run(`CERT_FILE=~/.airunner/worker-cert.pem
+    const cron = `CERT_FILE=~/.airunner/worker-cert.pem
 airunner-cli certificate renew \\
     --server=https://airunner.example.com \\
     --cacert=~/.airunner/ca-cert.pem \\
     --client-cert=$CERT_FILE \\
-    --client-key=~/.airunner/worker-key.pem`);
+    --client-key=~/.airunner/worker-key.pem`;
+
+    test("the daily cron's renewal is refused before its window, which the answer names", async () => {
+      await done(`cp short-cert.pem ~/.airunner/worker-cert.pem; cp short-key.pem ~/.airunner/worker-key.pem`);
+      const refused = await run(cron);
       expect(refused.code).toBe(1);
-      expect(refused.stderr).toMatch(/window/);
+      expect(refused.stderr).toMatch(/may be renewed from \d{4}-/);
+      expect(await done('cmp short-cert.pem ~/.airunner/worker-cert.pem && echo same')).toBe('same\n');
+    });
+
+    test("the daily cron's renewal writes the new certificate over the old one, which stays as .prev", async () => {
+      const short = JSON.parse(readFileSync(join(terminal.home, 'short.json'), 'utf8')).serial_number;
+      // Moves the record into its last third: as if two weeks had passed.
+      await done(`aws dynamodb update-item --table-name airunner_prod_certificates \\
+  --key '{"serial_number": {"S": "${short}"}}' --update-expression "SET issued_at = :then" \\
+  --expression-attribute-values '{":then": {"N": "'"$(($(date +%s) - 60*24*60*60))000"'"}}'`);
+      await done(cron);
+      const pair = (file: string) => ({
+        cert: readFileSync(join(terminal.home, `.airunner/${file}`), 'utf8'),
+        key: readFileSync(join(terminal.home, '.airunner/worker-key.pem'), 'utf8'),
+      });
+      expect(pair('worker-cert.pem.prev').cert).toBe(readFileSync(join(terminal.home, 'short-cert.pem'), 'utf8'));
+      const answer = await call(cloud, pair('worker-cert.pem'), '/whoami');
+      expect(answer.status).toBe(200);
+      expect(JSON.parse(answer.text).serial_number).not.toBe(short);
+    });
+
+    test('an operator may renew early, with a new key', async () => {
+      await done(`airunner-cli principal create operator-01 --type=operator \\\n${connection}`);
+      await done(
+        `airunner-cli certificate issue operator-01 --key-out=op-key.pem --cert-out=op-cert.pem \\\n${connection}`,
+      );
+      await done('cp op-key.pem op-key.old');
+      await done(`airunner-cli certificate renew --force --new-key --server=https://airunner.example.com \\
+  --cacert=~/.airunner/ca-cert.pem --client-cert=op-cert.pem --client-key=op-key.pem`);
+      expect((await run('cmp -s op-key.pem op-key.old')).code).toBe(1);
+      await done(`airunner-cli principal list --server=https://airunner.example.com \\
+  --cacert=~/.airunner/ca-cert.pem --client-cert=op-cert.pem --client-key=op-key.pem`);
     });
   });
 });
