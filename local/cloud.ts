@@ -66,6 +66,9 @@ export interface LocalCloud {
   readonly stop: () => Promise<void>;
 }
 
+/** In a state folder: what it holds was left in order, to be taken up. */
+const saved = 'saved';
+
 /** @throws Error in one line when another process listens there. */
 export const assertPortFree = (port: number): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -91,8 +94,10 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
 
   try {
     if (options.port) await assertPortFree(options.port);
-    if (!keep) rmSync(stateDir, { recursive: true, force: true });
+    // Only a cloud that was stopped in order has saved what the files beside speak of.
+    if (!keep || !existsSync(file(saved))) rmSync(stateDir, { recursive: true, force: true });
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    rmSync(file(saved), { force: true });
 
     const callsFile = options.endpoint ? undefined : file('calls.jsonl');
     const emulator: Pick<Emulator, 'endpoint' | 'logFile'> & Partial<Emulator> = options.endpoint
@@ -103,6 +108,7 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
     stopping.push(async () => {
       ending = true;
     });
+    if (keep) stopping.unshift(async () => writeFileSync(file(saved), ''));
     const crashed = new Promise<never>((_, reject) => {
       void emulator.ended?.then(() => {
         if (!ending)

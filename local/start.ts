@@ -92,7 +92,7 @@ const choosePort = async (): Promise<number> => {
   );
 };
 
-const tryItYourself = (cloud: LocalCloud, pair: { cert: string; key: string }): string => {
+const tryItYourself = (cloud: LocalCloud, { id, ...pair }: { id: string; cert: string; key: string }): string => {
   const envFile = join(defaultStateDir, 'env');
   const words = ['EVERLEAF_SERVER', 'EVERLEAF_CACERT', 'EVERLEAF_CLIENT_CERT', 'EVERLEAF_CLIENT_KEY', 'EVERLEAF_NAME'];
   words.push('AWS_ENDPOINT_URL', 'AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');
@@ -108,13 +108,13 @@ const tryItYourself = (cloud: LocalCloud, pair: { cert: string; key: string }): 
     '',
     '  everleaf principal list',
     '  everleaf principal create worker-prod-99 --type worker',
-    '  everleaf certificate list worker-prod-01',
-    '  everleaf principal suspend worker-prod-01 --reason "Compromised credentials detected"',
+    `  everleaf certificate list ${id}`,
+    `  everleaf principal suspend ${id} --reason "Compromised credentials detected"`,
     `  curl --cacert ${cloud.cacert} --cert ${pair.cert} --key ${pair.key} ${cloud.server}/whoami`,
-    '  everleaf principal activate worker-prod-01',
+    `  everleaf principal activate ${id}`,
     '',
     '  # break-glass, as in the runbook: past the API, and in force on the very next call',
-    `  aws dynamodb update-item --table-name ${table} --key '{"principal_id": {"S": "worker-prod-01"}}' \\`,
+    `  aws dynamodb update-item --table-name ${table} --key '{"principal_id": {"S": "${id}"}}' \\`,
     `    --update-expression 'SET #s = :s' --expression-attribute-names '{"#s": "status"}' \\`,
     `    --expression-attribute-values '{":s": {"S": "suspended"}}'`,
     `  aws ssm get-parameter --name /${cloud.name}/${cloud.environment}/ca-cert --query Parameter.Value --output text`,
@@ -168,7 +168,8 @@ const main = async (): Promise<number> => {
     print(`${paint(2, seconds().padStart(5))}  ${paint(32, 'the CA is bootstrapped')}: files in ${cloud.files}\n`);
     const told = playMainJob(cloud, {
       explain: (line) => print(paint(1, line)),
-      command: (line) => print(paint(36, `  $ ${line}`)),
+      // Paths as seen from here: shorter, and they work.
+      command: (line) => print(paint(36, `  $ ${line.replaceAll(`${process.cwd()}/`, '')}`)),
       output: (text) => print(`${indent(text)}\n`),
     });
     const pair = await Promise.race([told, cloud.crashed, interrupted]);

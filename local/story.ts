@@ -50,7 +50,10 @@ const freeId = async (cloud: LocalCloud): Promise<string> => {
 };
 
 /** Plays it. @throws Error as soon as something is answered otherwise than promised. */
-export const playMainJob = async (cloud: LocalCloud, { explain, command, output }: Narrator): Promise<Pair> => {
+export const playMainJob = async (
+  cloud: LocalCloud,
+  { explain, command, output }: Narrator,
+): Promise<Pair & { readonly id: string }> => {
   const everleaf = async (...words: string[]): Promise<string> => {
     command(`everleaf ${words.map((word) => (/[\s"']/.test(word) ? JSON.stringify(word) : word)).join(' ')}`);
     const { out } = await runCli(words, cloud.env);
@@ -104,5 +107,5 @@ export const playMainJob = async (cloud: LocalCloud, { explain, command, output 
   await whoami(first, 401, 'certificate revoked: key_compromise');
   explain('The second certificate has another key: the worker goes on working.');
   await whoami(second, 200);
-  return second;
+  return { ...second, id };
 };
