@@ -126,6 +126,8 @@ def checks_of(service, method, path, headers, body, query, region, account):
         action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
         return _JSON[service](action, json.loads(body or b"{}"), region, account)
     action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
+    if action in ("s3:GetObject", "s3:DeleteObject") and query.get("versionId"):
+        action += "Version"
     resource = iam_actions.extract_resource_arn(service, method, path, headers, body, query, region, account)
     checks = [{"action": action or f"{service}:unknown", "resource": resource, "context": {}}]
     if service == "s3":

@@ -1,6 +1,6 @@
 /** Deploying again, and deploying in vain: the truststore that was rotated since stays, and a failed first deployment leaves nothing. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APIGatewayClient, GetDomainNameCommand } from '@aws-sdk/client-api-gateway';
@@ -26,6 +26,8 @@ import { openParameters } from '../../src/aws/parameters.ts';
 import { openTruststore } from '../../src/aws/truststore.ts';
 import { functionName, stackName, tableName, tables } from '../../src/names.ts';
 import { makeRoot, sha256Of } from '../authority/truststore-deployment.ts';
+import { cloud, describeWithCloud } from './cloud.ts';
+import { recordFolders, recordRoles } from './record-roles.ts';
 
 const resource = z.looseObject({ Type: z.string(), Properties: z.record(z.string(), z.unknown()).optional() });
 const template = z.looseObject({ Resources: z.record(z.string(), resource) });
@@ -51,33 +53,6 @@ const connect = (endpoint: string, region: string) => {
     ssm: new SSMClient(config),
   };
 };
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'everleaf-redeploy-'));
-  emulator = await startEmulator({ stateDir: join(folder, 'emulator'), region: 'ap-southeast-2' });
-  clients = connect(emulator.endpoint, emulator.region);
-  const options = {
-    env: localEnvironment(emulator.endpoint, emulator.region),
-    logFile: join(folder, 'cdk.log'),
-    signal: new AbortController().signal,
-  };
-  const output = join(folder, 'cdk.out');
-  const context = {
-    ...first,
-    domain: domainOf.airunner,
-    certificateArn: `arn:aws:acm:${emulator.region}:000000000000:certificate/0a1b2c3d`,
-  };
-  const words = Object.entries(context).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
-  await runCdk(['synth', '--quiet', '--output', output, ...words], options);
-  await runCdk(['bootstrap', '--app', output, `aws://000000000000/${emulator.region}`], options);
-  await runCdk(['deploy', '--app', output, '--method=direct', '--require-approval=never'], options);
-  deployed = template.parse(JSON.parse(readFileSync(join(output, 'Everleaf.template.json'), 'utf8')));
-});
-
-afterAll(async () => {
-  await emulator?.stop();
-  if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
-});
 
 const find = (from: Template, type: string): string => {
   const id = Object.keys(from.Resources).find((logical) => from.Resources[logical]?.Type === type);
@@ -170,47 +145,85 @@ const updateTruststore = async (change: unknown): Promise<unknown> => {
   return JSON.parse(answer);
 };
 
-test('one deployment into an empty account is enough', async () => {
-  expect(await settled(stackName(first))).toMatch(/^CREATE_COMPLETE$/);
-  const { object, bundle } = await trust(first);
-  expect(bundle).toBe(object?.pem);
-  expect(readBundle(bundle ?? '').map(({ subject }) => subject)).toEqual(['CN=airunner prod CA\nO=airunner']);
-  expect(await protection(first)).toEqual(tables.map(() => true));
-});
+describeWithCloud('deploying again', () => {
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'everleaf-redeploy-'));
+    rmSync(recordFolders.redeploy, { recursive: true, force: true });
+    mkdirSync(recordFolders.redeploy, { recursive: true });
+    emulator = await startEmulator({
+      stateDir: join(folder, 'emulator'),
+      region: 'ap-southeast-2',
+      recordTo: join(recordFolders.redeploy, 'calls.jsonl'),
+    });
+    clients = connect(emulator.endpoint, emulator.region);
+    const options = {
+      env: localEnvironment(emulator.endpoint, emulator.region),
+      logFile: join(folder, 'cdk.log'),
+      signal: new AbortController().signal,
+    };
+    const output = join(folder, 'cdk.out');
+    const context = {
+      ...first,
+      domain: domainOf.airunner,
+      certificateArn: `arn:aws:acm:${emulator.region}:000000000000:certificate/0a1b2c3d`,
+    };
+    const words = Object.entries(context).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+    await runCdk(['synth', '--quiet', '--output', output, ...words], options);
+    await runCdk(['bootstrap', '--app', output, `aws://000000000000/${emulator.region}`], options);
+    await runCdk(['deploy', '--app', output, '--method=direct', '--require-approval=never'], options);
+    deployed = template.parse(JSON.parse(readFileSync(join(output, 'Everleaf.template.json'), 'utf8')));
+  });
 
-test('a truststore that was rotated stays as it is when the stack is deployed again, and when that fails', async () => {
-  const another = await (await makeRoot(first)).root();
-  expect(await updateTruststore({ add: [another] })).toMatchObject({ changed: true, warnings: [] });
-  const rotated = await trust(first);
-  expect(rotated.version).toBe(rotated.object?.version);
-  expect(rotated.bundle).toContain(another);
+  afterAll(async () => {
+    if (emulator) recordRoles(recordFolders.redeploy, cloud.awsPython, emulator.endpoint, emulator.region);
+    await emulator?.stop();
+    if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
+  });
 
-  const described = structuredClone(deployed);
-  const signer = described.Resources[find(described, 'AWS::Lambda::Function')];
-  if (signer?.Properties) signer.Properties.Description = 'Changed';
-  expect(await update(described)).toBe('UPDATE_COMPLETE');
-  expect(await trust(first)).toEqual(rotated);
+  test('one deployment into an empty account is enough', async () => {
+    expect(await settled(stackName(first))).toMatch(/^CREATE_COMPLETE$/);
+    const { object, bundle } = await trust(first);
+    expect(bundle).toBe(object?.pem);
+    expect(readBundle(bundle ?? '').map(({ subject }) => subject)).toEqual(['CN=airunner prod CA\nO=airunner']);
+    expect(await protection(first)).toEqual(tables.map(() => true));
+  });
 
-  expect(await update(failingAfter(deployed, 'AWS::ApiGateway::DomainName'))).toBe('UPDATE_ROLLBACK_COMPLETE');
-  expect(await trust(first)).toEqual(rotated);
-  expect(await protection(first)).toEqual(tables.map(() => true));
+  test('a truststore that was rotated stays as it is when the stack is deployed again, and when that fails', async () => {
+    const another = await (await makeRoot(first)).root();
+    expect(await updateTruststore({ add: [another] })).toMatchObject({ changed: true, warnings: [] });
+    const rotated = await trust(first);
+    expect(rotated.version).toBe(rotated.object?.version);
+    expect(rotated.bundle).toContain(another);
 
-  const { changed } = z.object({ changed: z.boolean() }).parse(await updateTruststore({ remove: [sha256Of(another)] }));
-  expect(changed).toBe(true);
-  expect((await trust(first)).bundle).not.toContain(another);
-});
+    const described = structuredClone(deployed);
+    const signer = described.Resources[find(described, 'AWS::Lambda::Function')];
+    if (signer?.Properties) signer.Properties.Description = 'Changed';
+    expect(await update(described)).toBe('UPDATE_COMPLETE');
+    expect(await trust(first)).toEqual(rotated);
 
-test('a first deployment that fails leaves nothing and can simply be repeated', async () => {
-  // At the domain; and when everything is made and protected already.
-  for (const last of ['AWS::ApiGateway::DomainName', 'Custom::ProtectedTables']) {
-    expect(await create(failingAfter(deployed, last))).toBe('ROLLBACK_COMPLETE');
-    const { TableNames } = await clients.dynamo.send(new ListTablesCommand({}));
-    expect(TableNames?.filter((name) => name.startsWith(second.name))).toEqual([]);
-    expect(await openParameters(second, clients.ssm).read('ca-cert')).toBeNull();
-    await expect(clients.s3.send(new HeadBucketCommand({ Bucket: await bucketOf(second) }))).rejects.toThrow();
-    await clients.cloudFormation.send(new DeleteStackCommand({ StackName: stackName(second) }));
-  }
-  expect(await create(deployed)).toBe('CREATE_COMPLETE');
-  const { object, bundle } = await trust(second);
-  expect(bundle).toBe(object?.pem);
+    expect(await update(failingAfter(deployed, 'AWS::ApiGateway::DomainName'))).toBe('UPDATE_ROLLBACK_COMPLETE');
+    expect(await trust(first)).toEqual(rotated);
+    expect(await protection(first)).toEqual(tables.map(() => true));
+
+    const { changed } = z
+      .object({ changed: z.boolean() })
+      .parse(await updateTruststore({ remove: [sha256Of(another)] }));
+    expect(changed).toBe(true);
+    expect((await trust(first)).bundle).not.toContain(another);
+  });
+
+  test('a first deployment that fails leaves nothing and can simply be repeated', async () => {
+    // At the domain; and when everything is made and protected already.
+    for (const last of ['AWS::ApiGateway::DomainName', 'Custom::ProtectedTables']) {
+      expect(await create(failingAfter(deployed, last))).toBe('ROLLBACK_COMPLETE');
+      const { TableNames } = await clients.dynamo.send(new ListTablesCommand({}));
+      expect(TableNames?.filter((name) => name.startsWith(second.name))).toEqual([]);
+      expect(await openParameters(second, clients.ssm).read('ca-cert')).toBeNull();
+      await expect(clients.s3.send(new HeadBucketCommand({ Bucket: await bucketOf(second) }))).rejects.toThrow();
+      await clients.cloudFormation.send(new DeleteStackCommand({ StackName: stackName(second) }));
+    }
+    expect(await create(deployed)).toBe('CREATE_COMPLETE');
+    const { object, bundle } = await trust(second);
+    expect(bundle).toBe(object?.pem);
+  });
 });
