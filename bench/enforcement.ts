@@ -70,7 +70,7 @@ export const enforcement: Bench = {
       const principal_id = `bench-${Date.now().toString(36)}`;
       await expectStatus(admin.call('POST', '/api/v1/principals', { principal_id, type: 'worker' }), 201);
       const privateKey = makeKey();
-      const [key, csr] = [writeKey(privateKey), makeCsr(privateKey)];
+      const [key, csr] = [writeKey(privateKey), await makeCsr(privateKey)];
       const issued = await expectStatus(admin.call('POST', '/api/v1/certificates', { principal_id, csr }), 201);
       const { pem, serial_number } = JSON.parse(issued);
 

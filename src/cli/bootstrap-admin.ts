@@ -64,7 +64,7 @@ export const bootstrapAdmin = async (
   issue: (principal_id: string, csr: string) => Promise<{ pem: string }>,
 ): Promise<void> => {
   const { key, pem, replaces } = prepareKey(files, passphrase);
-  const certificate = (await issue(files.principal_id, makeCsr(key))).pem;
+  const certificate = (await issue(files.principal_id, await makeCsr(key))).pem;
   if (!belongTogether(certificate, key))
     throw new Refused(`the certificate issued for ${files.principal_id} is of another key; nothing was replaced`);
   if (replaces) installPair(files, certificate, pem);

@@ -54,7 +54,7 @@ export const issueCertificate = async (
   if (certFile !== undefined) checkWritable(certFile, '--cert-out');
   if (keyFile !== undefined) checkWritable(keyFile, '--key-out');
   const server = await connect(terminal, options);
-  const csr = request ?? makeCsr(keyIn(terminal, keyFile ?? '', certFile));
+  const csr = request ?? (await makeCsr(keyIn(terminal, keyFile ?? '', certFile)));
   const { lifetimeDays } = options;
   const issued = await server.send(issuedSchema, {
     method: 'POST',

@@ -49,7 +49,7 @@ export const renewCertificate = async (terminal: Terminal, options: RenewOptions
     (await send(issuedSchema, {
       method: 'POST',
       path: ['api', 'v1', 'certificates', 'renew'],
-      body: { csr: makeCsr(key), ...(options.force ? { force: true } : {}) },
+      body: { csr: await makeCsr(key), ...(options.force ? { force: true } : {}) },
     }));
   if (!belongTogether(issued.pem, key))
     throw new Refused('the server answered a certificate of another key; nothing was replaced');

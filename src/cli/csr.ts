@@ -1,5 +1,5 @@
 /** Keys made on this machine, and certificate signing requests (RFC 2986) for them. */
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto';
 import { Misuse } from './failure.ts';
 
 /** A new P-256 private key. */
@@ -15,37 +15,30 @@ export const writeKey = (key: KeyObject, passphrase?: string): string =>
     })
     .toString();
 
-const der = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
-  const content = Buffer.concat(parts);
-  if (content.length < 0x80) return Buffer.concat([Buffer.from([tag, content.length]), content]);
-  const hex = content.length.toString(16);
-  const length = Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex');
-  return Buffer.concat([Buffer.from([tag, 0x80 | length.length]), length, content]);
-};
-const sequence = (...parts: readonly Uint8Array[]): Buffer => der(0x30, ...parts);
-const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, 'hex'));
-
-/** ecdsa-with-SHA256, ecdsa-with-SHA384 (RFC 5758), sha256WithRSAEncryption (RFC 4055). */
-const algorithmOf = (key: KeyObject): { hash: string; identifier: Buffer } => {
+/** What signs with a key of this kind, in WebCrypto's words. @throws Misuse for a kind that no authority of ours takes. */
+const algorithmOf = (key: KeyObject) => {
   const curve = key.asymmetricKeyDetails?.namedCurve;
   if (key.asymmetricKeyType === 'ec' && curve === 'prime256v1')
-    return { hash: 'sha256', identifier: sequence(oid('2a8648ce3d040302')) };
+    return { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   if (key.asymmetricKeyType === 'ec' && curve === 'secp384r1')
-    return { hash: 'sha384', identifier: sequence(oid('2a8648ce3d040303')) };
-  if (key.asymmetricKeyType === 'rsa')
-    return { hash: 'sha256', identifier: sequence(oid('2a864886f70d01010b'), der(0x05)) };
+    return { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
+  if (key.asymmetricKeyType === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   throw new Misuse('--client-key: only P-256, P-384 and RSA keys can ask for a certificate; use --new-key');
 };
 
 /** A PEM request that proves possession of the key and asks for nothing else: the authority decides subject and names. */
-export const makeCsr = (key: KeyObject): string => {
-  const { hash, identifier } = algorithmOf(key);
-  const version = der(0x02, Buffer.from([0]));
-  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  const info = sequence(version, sequence(), publicKey, der(0xa0));
-  const signature = der(0x03, Buffer.from([0]), sign(hash, info, key));
-  const lines = sequence(info, identifier, signature)
-    .toString('base64')
-    .match(/.{1,64}/g);
-  return `-----BEGIN CERTIFICATE REQUEST-----\n${(lines ?? []).join('\n')}\n-----END CERTIFICATE REQUEST-----\n`;
+export const makeCsr = async (key: KeyObject): Promise<string> => {
+  const signingAlgorithm = algorithmOf(key);
+  // Only here: the library takes longer to load than most commands take.
+  await import('reflect-metadata');
+  const { Pkcs10CertificateRequestGenerator } = await import('@peculiar/x509');
+  const { subtle } = webcrypto;
+  const privateDer = key.export({ type: 'pkcs8', format: 'der' });
+  const publicDer = createPublicKey(key).export({ type: 'spki', format: 'der' });
+  const keys = {
+    privateKey: await subtle.importKey('pkcs8', privateDer, signingAlgorithm, false, ['sign']),
+    publicKey: await subtle.importKey('spki', publicDer, signingAlgorithm, true, ['verify']),
+  };
+  const request = await Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm }, webcrypto);
+  return `${request.toString('pem')}\n`;
 };

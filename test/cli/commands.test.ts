@@ -190,7 +190,7 @@ describe('certificate', () => {
   it('issue prints the certificate for a CSR from a file', async () => {
     server.answer = issue;
     const key = makeKey();
-    writeFileSync(session.file('w.csr'), makeCsr(key));
+    writeFileSync(session.file('w.csr'), await makeCsr(key));
     const { out } = await everleaf('certificate issue w --csr=~/w.csr');
     expect(belongTogether(out, key)).toBe(true);
   });
