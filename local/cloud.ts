@@ -7,7 +7,7 @@ import { stackName } from '../src/names.ts';
 import { account, assertLoopback, type LocalAws, localAws, localEnvironment } from './aws.ts';
 import { leaveOutWhatOnlyObserves, runCdk } from './cdk.ts';
 import { buildCli, runCli } from './cli.ts';
-import { type Emulator, startEmulator, tail } from './emulator.ts';
+import { type Emulator, removeFunctions, startEmulator, tail } from './emulator.ts';
 import { startGateway } from './gateway/gateway.ts';
 import { serverCertificate } from './server-certificate.ts';
 import { functionNode, root } from './tools.ts';
@@ -95,6 +95,7 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
   try {
     if (options.port) await assertPortFree(options.port);
     // Only a cloud that was stopped in order has saved what the files beside speak of.
+    removeFunctions(stateDir);
     if (!keep || !existsSync(file(saved))) rmSync(stateDir, { recursive: true, force: true });
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     rmSync(file(saved), { force: true });

@@ -35,10 +35,7 @@ def listen(port):
 def temporary_folder(note):
     """Where functions are unpacked: outside any checkout, whose package.json and node_modules they would else see.
 
-    The note names it, so that the next run with the same state removes what a killed one left."""
-    if os.path.exists(note):
-        with open(note) as file:
-            shutil.rmtree(file.read().strip(), ignore_errors=True)
+    The note names it, so that whoever started this can remove what a killed one leaves."""
     folder = tempfile.mkdtemp(prefix="everleaf-functions-")
     with open(note, "w") as file:
         file.write(folder)

