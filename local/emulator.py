@@ -39,6 +39,8 @@ def temporary_folder(note):
     folder = tempfile.mkdtemp(prefix="everleaf-functions-")
     with open(note, "w") as file:
         file.write(folder)
+    # What asked for it first decides, before the environment is read again.
+    tempfile.tempdir = folder
     return folder
 
 

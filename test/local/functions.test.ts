@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -94,6 +94,8 @@ describe.skipIf(!python)('a function on the emulator', () => {
     expect(failed.FunctionError).toBe('Unhandled');
     expect(failed.body).toMatchObject({ errorType: 'Conflict', errorMessage: 'not like this' });
     expect((await invoke({})).body.calls).toBe(before + 2);
+    const unpacked = readFileSync(join(folder, 'functions'), 'utf8');
+    expect(readdirSync(unpacked)).toContainEqual(expect.stringContaining('tried'));
   });
 
   it('has every log line in its log and answers a warm call without waiting for more', async () => {
