@@ -5,7 +5,7 @@ const none = 'record invalid';
 const longest = 256;
 
 /** Control characters, lone surrogates, line separators and what turns the direction of text around. */
-const unprintable = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+export const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_C}]/gu;
 
 /** `text` on one printable line of at most `length` characters (code points); quotes and backslashes stay. */
 export const clean = (text: string, length = longest): string =>

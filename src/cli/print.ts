@@ -1,10 +1,11 @@
 /** What commands print: the runbook's lines, plain tables, JSON. */
+import { unprintable } from '../access/reason.ts';
 
 /** ISO 8601 in UTC without milliseconds, as the runbook shows dates. */
 export const date = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
 
 /** Text that others wrote, without what could move a terminal's cursor or break a line. */
-export const clean = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
+export const clean = (text: string): string => text.replace(unprintable, '\ufffd');
 
 /** `Label: value` lines; what is undefined is left out. */
 export const lines = (rows: readonly (readonly [label: string, value: string | undefined])[]): string =>

@@ -1,10 +1,11 @@
-/** Why something is done to a principal: a line that a 401 and a log can carry. */
+/** Why something is done to a principal: a line that the gate tells word for word. */
 import { z } from 'zod';
+import { clean } from '../access/reason.ts';
 
-/** Trimmed, 1 to 256 characters, no control characters, no broken surrogates. */
+/** Trimmed, 1 to 256 characters, none that the gate would blank. */
 export const reasonSchema = z
   .string()
   .trim()
   .min(1, 'must not be empty')
   .max(256, 'must be at most 256 characters')
-  .refine((reason) => !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(reason), 'must not contain control characters');
+  .refine((reason) => clean(reason) === reason, 'must not contain control characters');
