@@ -7,8 +7,8 @@ export const certificateStatuses = ['active', 'revoked', 'expired'] as const;
 export type CertificateStatus = (typeof certificateStatuses)[number];
 
 /**
- * The runbook's four, and RFC 5280's (5.3.1) others. No certificate_hold: nothing here is let in again once revoked;
- * to lock out for a while, suspend the principal.
+ * The runbook's four, and RFC 5280's (5.3.1) others but remove_from_crl, which belongs to delta CRLs alone. None is
+ * undone here, certificate_hold neither: to hold, suspend the principal.
  */
 export const revocationReasons = [
   'key_compromise',
@@ -17,6 +17,7 @@ export const revocationReasons = [
   'affiliation_changed',
   'unspecified',
   'ca_compromise',
+  'certificate_hold',
   'privilege_withdrawn',
   'aa_compromise',
 ] as const;
