@@ -126,8 +126,10 @@ def checks_of(service, method, path, headers, body, query, region, account):
         action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
         return _JSON[service](action, json.loads(body or b"{}"), region, account)
     action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
-    if action in ("s3:GetObject", "s3:DeleteObject") and query.get("versionId"):
-        action += "Version"
+    if service == "s3" and method == "POST" and "delete" in query:
+        # Several objects at once: the first stands here, the others among the additional checks.
+        (_, version), *_ = iam_actions._s3_batch_delete_targets(path.split("/")[1], body)
+        action = "s3:DeleteObjectVersion" if version else "s3:DeleteObject"
     resource = iam_actions.extract_resource_arn(service, method, path, headers, body, query, region, account)
     checks = [{"action": action or f"{service}:unknown", "resource": resource, "context": {}}]
     if service == "s3":
@@ -135,7 +137,24 @@ def checks_of(service, method, path, headers, body, query, region, account):
             checks[0]["context"][condition] = [str(value)]
         more = iam_actions.s3_additional_checks(method, path, headers, body, query)
         checks += [{"action": extra, "resource": arn, "context": {}} for extra, arn in more]
+    if service == "apigateway":
+        checks += _domain_trust(method, resource, body)
     return checks
+
+
+def _domain_trust(method, resource, body):
+    """Two more permissions for whoever changes what a domain trusts, on the domain or on all of them: AWS's service
+    authorization reference names both kinds of resource and does not say which is asked."""
+    if method != "PATCH" or not re.search(r"::/domainnames/[^/]+$", resource):
+        return []
+    patches = json.loads(body or b"{}").get("patchOperations") or []
+    if not any(patch.get("path", "").startswith("/mutualTlsAuthentication") for patch in patches):
+        return []
+    return [
+        {"action": f"apigateway:{action}", "resource": named, "context": {}}
+        for action in ("AddCertificateToDomain", "RemoveCertificateFromDomain")
+        for named in (resource, resource.rpartition("/")[0])
+    ]
 
 
 def record_to(file):

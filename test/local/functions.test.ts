@@ -2,8 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { APIGatewayClient, UpdateDomainNameCommand } from '@aws-sdk/client-api-gateway';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateFunctionCommand, InvokeCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
+import { DeleteObjectsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCalls } from '../../local/calls.ts';
 import { type Emulator, startEmulator } from '../../local/emulator.ts';
@@ -128,6 +130,40 @@ describe.skipIf(!python)('a function on the emulator', () => {
           },
         ],
       },
+    ]);
+  });
+
+  it('is recorded with the actions that AWS would ask for, where the address alone does not tell them', async () => {
+    const config = {
+      endpoint: emulator.endpoint,
+      region: emulator.region,
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test', sessionToken: 'fn:another' },
+      forcePathStyle: true,
+    };
+    const Objects = [{ Key: 'a', VersionId: 'v1' }, { Key: 'b' }];
+    const path = '/mutualTlsAuthentication/truststoreVersion';
+    // Neither the bucket nor the domain is there: what is asked is recorded all the same.
+    await Promise.allSettled([
+      new S3Client(config).send(new DeleteObjectsCommand({ Bucket: 'bucket', Delete: { Objects } })),
+      new APIGatewayClient(config).send(
+        new UpdateDomainNameCommand({
+          domainName: 'id.example.com',
+          patchOperations: [{ op: 'replace', path, value: '1' }],
+        }),
+      ),
+    ]);
+    const asked = readCalls(record)
+      .filter((call) => call.function === 'another')
+      .flatMap(({ checks }) => checks.map(({ action, resource }) => `${action} ${resource}`));
+    const domains = 'arn:aws:apigateway:eu-west-1::/domainnames';
+    expect(asked.sort()).toEqual([
+      `apigateway:AddCertificateToDomain ${domains}`,
+      `apigateway:AddCertificateToDomain ${domains}/id.example.com`,
+      `apigateway:PATCH ${domains}/id.example.com`,
+      `apigateway:RemoveCertificateFromDomain ${domains}`,
+      `apigateway:RemoveCertificateFromDomain ${domains}/id.example.com`,
+      's3:DeleteObject arn:aws:s3:::bucket/b',
+      's3:DeleteObjectVersion arn:aws:s3:::bucket/a',
     ]);
   });
 });
