@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchGetItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { startLocalCloud } from '../local/cloud.ts';
 import { root } from '../local/tools.ts';
-import { makeCsr, makeKey, writeKey } from '../src/cli/csr.ts';
+import { makeCsr, makeKey, writeKey } from '../src/authority/make-csr.ts';
 import { generationKey, tableName } from '../src/names.ts';
 import { type Bench, median } from './bench.ts';
 

@@ -10,7 +10,7 @@ const token = pageToken('principals', z.string().min(1).max(256));
 const query = z.strictObject({
   status: anyCase(principalStatuses).optional(),
   type: anyCase(principalTypes).optional(),
-  limit: limitSchema,
+  limit: limitSchema({ most: 200, usual: 50 }),
   next_token: token.schema.optional(),
 });
 

@@ -1,6 +1,7 @@
 /** What may stand in a trust bundle, and how it changes; pure. */
 import { X509Certificate } from 'node:crypto';
 import { Conflict, InvalidInput } from '../errors.ts';
+import { certificateBlocks } from './pem.ts';
 import { findRoot, readBundle } from './root.ts';
 
 export interface BundleChange {
@@ -9,8 +10,6 @@ export interface BundleChange {
   /** SHA-256 of the DER in hex; case and colons do not matter. */
   readonly remove?: readonly string[] | undefined;
 }
-
-const blocks = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** Lower-case hex of the SHA-256 of the certificate's DER. */
 export const fingerprintOf = (certificate: X509Certificate): string =>
@@ -59,7 +58,7 @@ export function changeBundle(
 }
 
 const readAddition = (pem: string): X509Certificate[] => {
-  const found = pem.match(blocks) ?? [];
+  const found = certificateBlocks(pem);
   if (found.length === 0) throw new InvalidInput('add', 'must be certificates in PEM');
   return found.map((block) => {
     try {

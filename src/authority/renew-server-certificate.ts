@@ -1,12 +1,11 @@
 /** Renews the server's certificate and key: made here, kept in SSM, told to nobody. */
-import 'reflect-metadata';
-import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
+import { X509Certificate } from 'node:crypto';
 import type { Parameters } from '../aws/parameters.ts';
 import { backdate_ms, day_ms, serverLifetime_days, validityFrom } from '../certificate/lifetime.ts';
 import { newSerial } from '../certificate/serial.ts';
 import { acquireLease, assertLease, releaseLease } from '../lease.ts';
 import type { World } from '../world.ts';
+import { makeCsr, makeKey, writeKey } from './make-csr.ts';
 import { sha256 } from './public-key.ts';
 import type { Sign } from './sign-request.ts';
 
@@ -44,12 +43,12 @@ export const renewServerCertificate = async (
     ttl_ms: lease_ms,
   });
   try {
-    const { key, csr } = await makeRequest(domain);
+    const key = makeKey();
     const { issued_at, expires_at } = validityFrom(world.now(), serverLifetime_days * day_ms);
     const serial_number = newSerial(issued_at, world.randomBytes);
     const { pem, chain } = await world.sign({
       profile: 'server',
-      csr,
+      csr: await makeCsr(key),
       serial_number,
       domain,
       not_before_ms: issued_at - backdate_ms,
@@ -58,7 +57,7 @@ export const renewServerCertificate = async (
     const certificate = new X509Certificate(pem);
     const whole = `${pem.trim()}\n${chain.trim()}\n`;
     await assertLease(world, lease, { needs_ms });
-    await world.parameters.write('server-key', `${key.trim()}\n${whole}`, 'secret');
+    await world.parameters.write('server-key', `${writeKey(key).trim()}\n${whole}`, 'secret');
     await assertLease(world, lease, { needs_ms });
     await world.parameters.write('server-cert', whole, 'plain');
     return {
@@ -69,17 +68,4 @@ export const renewServerCertificate = async (
   } finally {
     await releaseLease(world, lease);
   }
-};
-
-/** A fresh P-256 key as PKCS#8 PEM, and its request. */
-const makeRequest = async (domain: string): Promise<{ key: string; csr: string }> => {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const request = await x509.Pkcs10CertificateRequestGenerator.create(
-    { name: [{ CN: [domain] }], keys, signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' } },
-    webcrypto,
-  );
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  return { key: key.export({ format: 'pem', type: 'pkcs8' }).toString(), csr: request.toString('pem') };
 };

@@ -1,6 +1,7 @@
 /** The authority's root certificate: how it looks, and which one of a trust bundle is the key's own. */
 import { X509Certificate } from 'node:crypto';
 import { Unavailable } from '../errors.ts';
+import { certificateBlocks } from './pem.ts';
 
 /** An issuer's certificate as PEM, with what its certificates need from it. */
 export interface Root {
@@ -9,11 +10,9 @@ export interface Root {
   readonly not_after_ms: number;
 }
 
-const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
-
 /** The certificates of a PEM bundle; what does not parse is left out. */
 export const readBundle = (bundle: string): X509Certificate[] =>
-  (bundle.match(block) ?? []).flatMap((pem) => {
+  certificateBlocks(bundle).flatMap((pem) => {
     try {
       return [new X509Certificate(pem)];
     } catch {

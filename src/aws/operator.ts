@@ -3,11 +3,12 @@ import { ACMClient, GetCertificateCommand } from '@aws-sdk/client-acm';
 import { CloudFormationClient, paginateDescribeStacks } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
-import { GetParameterCommand, ParameterNotFound, SSMClient } from '@aws-sdk/client-ssm';
+import { SSMClient } from '@aws-sdk/client-ssm';
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import type { z } from 'zod';
-import { type Deployment, type InternalFunction, type Parameter, parameterName, tableName } from '../names.ts';
+import { type Deployment, type InternalFunction, type Parameter, tableName } from '../names.ts';
 import { invokeFunction } from './invoke.ts';
+import { openParameters } from './parameters.ts';
 import { documentClient } from './world.ts';
 
 /** A stack's outputs by key. */
@@ -48,16 +49,7 @@ export const openOperator = (region: string | undefined): Operator => {
           );
       return found;
     },
-    readParameter: async (deployment, parameter) => {
-      const Name = parameterName(deployment, parameter);
-      try {
-        const { Parameter } = await parameters.send(new GetParameterCommand({ Name, WithDecryption: true }));
-        return Parameter?.Value ?? null;
-      } catch (error) {
-        if (error instanceof ParameterNotFound) return null;
-        throw error;
-      }
-    },
+    readParameter: (deployment, parameter) => openParameters(deployment, parameters).read(parameter),
     readDomainCertificate: async (arn) => {
       const { Certificate = '', CertificateChain = '' } = await certificates.send(
         new GetCertificateCommand({ CertificateArn: arn }),

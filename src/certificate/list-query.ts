@@ -1,14 +1,10 @@
 /** How a listing of certificates is asked for in a query string. */
 import { z } from 'zod';
-import { anyCase, pageToken } from '../http/page.ts';
+import { anyCase, limitSchema, pageToken } from '../http/page.ts';
 import { principalIdSchema } from '../principal/principal.ts';
 import { certificateStatuses } from './certificate.ts';
 import { day_ms, longestLifetime_days } from './lifetime.ts';
 import { placeSchema } from './list-certificates.ts';
-
-const mostPerPage = 1_000;
-const usualPage = 100;
-const limitMessage = `must be a whole number from 1 to ${mostPerPage}`;
 
 /** `30d` or `24h`, at most the longest lifetime there is; in ms. */
 export const withinSchema = z
@@ -26,11 +22,6 @@ export const certificatesQuerySchema = z.strictObject({
   principal_id: principalIdSchema.optional(),
   expiring_within: withinSchema.optional(),
   status: anyCase(certificateStatuses).optional(),
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/, limitMessage)
-    .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= mostPerPage, limitMessage)
-    .default(usualPage),
+  limit: limitSchema({ most: 1_000, usual: 100 }),
   next_token: certificatesToken.schema.optional(),
 });

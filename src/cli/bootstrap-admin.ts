@@ -1,7 +1,7 @@
 /** An admin's key, made here, and its certificate: complete or repeatable wherever it stops. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { makeCsr, makeKey, writeKey } from './csr.ts';
+import { makeCsr, makeKey, writeKey } from '../authority/make-csr.ts';
 import { Misuse, Refused } from './failure.ts';
 import { privateMode, publicMode, readIfThere, writeAtomically } from './files.ts';
 import { belongTogether, installPair, isEncrypted, nextOf, type PairFiles, readKey } from './pair.ts';

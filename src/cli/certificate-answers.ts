@@ -13,10 +13,9 @@ export const certificateSchema = z.looseObject({
 });
 export type ShownCertificate = z.infer<typeof certificateSchema>;
 
-export const certificatesSchema = z.object({
-  certificates: z.array(certificateSchema),
-  next_token: z.string().optional(),
-});
+export const certificatesSchema = z
+  .object({ certificates: z.array(certificateSchema), next_token: z.string().optional() })
+  .transform(({ certificates, next_token }) => ({ rows: certificates, next_token }));
 
 export const revokedSchema = certificateSchema.extend({ also_revoked: z.array(z.string()).default([]) });
 

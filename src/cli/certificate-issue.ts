@@ -1,7 +1,7 @@
 /** `everleaf certificate issue`: a certificate for a CSR from a file, or for a key that never leaves this machine. */
 import type { KeyObject } from 'node:crypto';
+import { makeCsr, makeKey, writeKey } from '../authority/make-csr.ts';
 import { issuedSchema } from './certificate-answers.ts';
-import { makeCsr, makeKey, writeKey } from './csr.ts';
 import { Misuse } from './failure.ts';
 import {
   checkWritable,

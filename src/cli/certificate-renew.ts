@@ -1,8 +1,8 @@
 /** `everleaf certificate renew`: a new certificate over the one in use, without a moment in which a pair is lost. */
 import type { KeyObject } from 'node:crypto';
 import { realpathSync } from 'node:fs';
+import { makeCsr, makeKey, writeKey } from '../authority/make-csr.ts';
 import { type IssuedAnswer, issuedSchema } from './certificate-answers.ts';
-import { makeCsr, makeKey, writeKey } from './csr.ts';
 import { Refused } from './failure.ts';
 import { privateMode, readIfThere, writeAtomically } from './files.ts';
 import { belongTogether, installPair, isEncrypted, nextOf, readCertificate, readKey } from './pair.ts';

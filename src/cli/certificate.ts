@@ -1,19 +1,13 @@
 /** `everleaf certificate …`: what principals prove themselves with. */
 import type { Command } from 'commander';
-import {
-  certificateSchema,
-  certificatesSchema,
-  describeCertificate,
-  revokedSchema,
-  type ShownCertificate,
-} from './certificate-answers.ts';
+import { certificateSchema, certificatesSchema, describeCertificate, revokedSchema } from './certificate-answers.ts';
 import { type IssueOptions, issueCertificate } from './certificate-issue.ts';
 import { type RenewOptions, renewCertificate } from './certificate-renew.ts';
 import { Misuse } from './failure.ts';
 import { readCount } from './options.ts';
 import { checkPrincipalId } from './principal.ts';
 import { json } from './print.ts';
-import { connect, type Server } from './request.ts';
+import { connect, readPages } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,25 +19,6 @@ const checkSerial = (text: string): string => {
   if (!/^[0-9a-f]{1,40}$/.test(serial)) throw new Misuse(`serial-number: ${JSON.stringify(text)} must be hexadecimal`);
   const even = serial.length % 2 === 0 ? serial : `0${serial}`;
   return even.replace(/^(?:00)+(?=..)/, '');
-};
-
-const readAll = async (
-  server: Server,
-  query: Record<string, string | undefined>,
-  most: number,
-): Promise<ShownCertificate[]> => {
-  const found: ShownCertificate[] = [];
-  let next_token: string | undefined;
-  do {
-    const page = await server.send(certificatesSchema, {
-      method: 'GET',
-      path: base,
-      query: { ...query, limit: String(Math.min(200, most - found.length)), next_token },
-    });
-    found.push(...page.certificates);
-    next_token = page.next_token;
-  } while (next_token !== undefined && found.length < most);
-  return found.slice(0, most);
 };
 
 /** Adds the noun and its verbs. */
@@ -90,7 +65,8 @@ export const addCertificate = (program: Command, terminal: Terminal): void => {
         expiring_within: expiringWithin,
         status,
       };
-      const certificates = await readAll(await connect(terminal, options), query, limit);
+      const server = await connect(terminal, options);
+      const certificates = await readPages(server, certificatesSchema, { path: base, query, most: limit });
       terminal.out(
         options.output === 'json'
           ? json({ certificates })

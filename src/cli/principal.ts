@@ -5,7 +5,7 @@ import { principalIdSchema, principalStatuses, principalTypes } from '../princip
 import { Misuse } from './failure.ts';
 import { readCount } from './options.ts';
 import { date, json, lines, table } from './print.ts';
-import { connect, type Server } from './request.ts';
+import { connect, readPages } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -20,7 +20,9 @@ const principalSchema = z.looseObject({
   suspended_reason: z.string().optional(),
 });
 type Shown = z.infer<typeof principalSchema>;
-const pageSchema = z.object({ principals: z.array(principalSchema), next_token: z.string().optional() });
+const pageSchema = z
+  .object({ principals: z.array(principalSchema), next_token: z.string().optional() })
+  .transform(({ principals, next_token }) => ({ rows: principals, next_token }));
 
 /** Checked before it becomes part of a path. @throws Misuse */
 export const checkPrincipalId = (id: string): string => {
@@ -44,22 +46,6 @@ const describe = (principal: Shown): string =>
 
 const show = (terminal: Terminal, options: ServerOptions, principal: Shown): void =>
   terminal.out(options.output === 'json' ? json(principal) : describe(principal));
-
-/** Every page, or as many principals as asked for. */
-const readAll = async (server: Server, query: Record<string, string | undefined>, most: number): Promise<Shown[]> => {
-  const found: Shown[] = [];
-  let next_token: string | undefined;
-  do {
-    const page = await server.send(pageSchema, {
-      method: 'GET',
-      path: base,
-      query: { ...query, limit: String(Math.min(200, most - found.length)), next_token },
-    });
-    found.push(...page.principals);
-    next_token = page.next_token;
-  } while (next_token !== undefined && found.length < most);
-  return found.slice(0, most);
-};
 
 /** Adds the noun and its verbs. */
 export const addPrincipal = (program: Command, terminal: Terminal): void => {
@@ -95,7 +81,8 @@ export const addPrincipal = (program: Command, terminal: Terminal): void => {
     .action(async (_own: unknown, command: Command) => {
       const options = command.optsWithGlobals<ServerOptions & { status?: string; type?: string; limit?: number }>();
       const { status, type, limit = Number.POSITIVE_INFINITY } = options;
-      const principals = await readAll(await connect(terminal, options), { status, type }, limit);
+      const server = await connect(terminal, options);
+      const principals = await readPages(server, pageSchema, { path: base, query: { status, type }, most: limit });
       const row = (p: Shown) => [
         p.principal_id,
         p.type ?? '?',

@@ -99,6 +99,31 @@ const refusalOf = ({ status, text }: Reply): Misuse | Refused => {
     : new Refused(`${line}${(said?.detail ?? said?.message) ? '' : ` (${status})`}`);
 };
 
+/** A page of a list, its rows under one name whatever the list's own is. */
+interface Page<T> {
+  readonly rows: readonly T[];
+  readonly next_token?: string | undefined;
+}
+/** Rows asked for at once. */
+const largestPage = 200;
+
+/** Every page, or as many rows as asked for. @throws as `send` */
+export const readPages = async <T>(
+  { send }: Server,
+  page: z.ZodType<Page<T>>,
+  { path, query, most }: Pick<Call, 'path' | 'query'> & { readonly most: number },
+): Promise<T[]> => {
+  const found: T[] = [];
+  let next_token: string | undefined;
+  do {
+    const limit = String(Math.min(largestPage, most - found.length));
+    const { rows, ...next } = await send(page, { method: 'GET', path, query: { ...query, limit, next_token } });
+    found.push(...rows);
+    next_token = next.next_token;
+  } while (next_token !== undefined && found.length < most);
+  return found.slice(0, most);
+};
+
 /** Reads who we are and where the server is. @throws Misuse naming the option. */
 export const connect = async (terminal: Terminal, options: ServerOptions): Promise<Server> => {
   const settings = readSettings(terminal, options);

@@ -1,11 +1,10 @@
 /** `ca-cert.pem`: what verifies both the API's domain and servers with our CA's certificates; pure. */
 import { X509Certificate } from 'node:crypto';
-
-const block = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+import { certificateBlocks } from '../authority/pem.ts';
 
 /** The certificates of a PEM text in their order. @throws Error for a block that is none. */
 export const readCertificates = (pem: string): X509Certificate[] =>
-  (pem.match(block) ?? []).map((text) => new X509Certificate(text));
+  certificateBlocks(pem).map((text) => new X509Certificate(text));
 
 const issued = (issuer: X509Certificate, certificate: X509Certificate): boolean =>
   issuer.subject === certificate.issuer && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);

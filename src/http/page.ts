@@ -1,16 +1,16 @@
 /** Paging: how many to answer at once, and the opaque token that says where the next page begins. */
 import { z } from 'zod';
 
-export const mostPerPage = 200;
-const usualPage = 50;
-
-/** `limit` as it stands in a query: 1 to 200, 50 when not given. */
-export const limitSchema = z
-  .string()
-  .regex(/^\d{1,3}$/, `must be a whole number from 1 to ${mostPerPage}`)
-  .transform(Number)
-  .refine((limit) => limit >= 1 && limit <= mostPerPage, `must be a whole number from 1 to ${mostPerPage}`)
-  .default(usualPage);
+/** `limit` as it stands in a query: from 1 to `most`, `usual` when not given. */
+export const limitSchema = ({ most, usual }: { readonly most: number; readonly usual: number }) => {
+  const message = `must be a whole number from 1 to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,4}$/, message)
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= most, message)
+    .default(usual);
+};
 
 export interface PageToken<K> {
   /** Parses `next_token`; whatever this list did not write is refused. */

@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject, webcrypto } from 'node:crypto';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
-import { makeKey } from '../../src/cli/csr.ts';
+import { makeKey } from '../../src/authority/make-csr.ts';
 
 const { subtle } = webcrypto;
 const p256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;

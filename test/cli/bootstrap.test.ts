@@ -1,8 +1,8 @@
 /** Bootstrap from a deployed stack to files: first run, later runs, runs that stop anywhere. AWS is played by its answers. */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { makeKey, writeKey } from '../../src/authority/make-csr.ts';
 import type { Operator, Outputs } from '../../src/aws/operator.ts';
-import { makeKey, writeKey } from '../../src/cli/csr.ts';
 import { belongTogether, readKey } from '../../src/cli/pair.ts';
 import { readCertificates } from '../../src/cli/trust-bundle.ts';
 import { type Authority, makeAuthority } from './authority.ts';

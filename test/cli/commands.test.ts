@@ -1,7 +1,7 @@
 /** The commands as typed, against a real TLS server: what they send, what they print, what they answer to the shell. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { makeCsr, makeKey, writeKey } from '../../src/cli/csr.ts';
+import { makeCsr, makeKey, writeKey } from '../../src/authority/make-csr.ts';
 import { belongTogether, readKey } from '../../src/cli/pair.ts';
 import { type Authority, makeAuthority } from './authority.ts';
 import { type Asked, startServer, type TestServer } from './server.ts';

@@ -1,7 +1,7 @@
 /** Renewing in place: whatever happens in the middle, a matching pair is there or is put back by the next command. */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { makeKey, writeKey } from '../../src/cli/csr.ts';
+import { makeKey, writeKey } from '../../src/authority/make-csr.ts';
 import { belongTogether, readKey } from '../../src/cli/pair.ts';
 import { type Authority, makeAuthority } from './authority.ts';
 import { type Asked, startServer, type TestServer } from './server.ts';

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { makeKey, writeKey } from '../../src/cli/csr.ts';
+import { makeKey, writeKey } from '../../src/authority/make-csr.ts';
 import type { Authority } from './authority.ts';
 
 export interface Asked {

@@ -1,7 +1,7 @@
 /** Which roots a verifier of the API's domain needs. */
 import { rootCertificates } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { makeKey } from '../../src/cli/csr.ts';
+import { makeKey } from '../../src/authority/make-csr.ts';
 import { readCertificates, trustBundle } from '../../src/cli/trust-bundle.ts';
 import { type Authority, makeAuthority } from './authority.ts';
 

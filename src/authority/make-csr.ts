@@ -1,6 +1,6 @@
-/** Keys made on this machine, and certificate signing requests (RFC 2986) for them. */
+/** New keys, and certificate signing requests (RFC 2986) for them. */
 import { createPublicKey, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto';
-import { Misuse } from './failure.ts';
+import { InvalidInput } from '../errors.ts';
 
 /** A new P-256 private key. */
 export const makeKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
@@ -15,7 +15,7 @@ export const writeKey = (key: KeyObject, passphrase?: string): string =>
     })
     .toString();
 
-/** What signs with a key of this kind, in WebCrypto's words. @throws Misuse for a kind that no authority of ours takes. */
+/** What signs with a key of this kind, in WebCrypto's words. @throws InvalidInput for a kind that no authority of ours takes. */
 const algorithmOf = (key: KeyObject) => {
   const curve = key.asymmetricKeyDetails?.namedCurve;
   if (key.asymmetricKeyType === 'ec' && curve === 'prime256v1')
@@ -23,7 +23,7 @@ const algorithmOf = (key: KeyObject) => {
   if (key.asymmetricKeyType === 'ec' && curve === 'secp384r1')
     return { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
   if (key.asymmetricKeyType === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
-  throw new Misuse('--client-key: only P-256, P-384 and RSA keys can ask for a certificate; use --new-key');
+  throw new InvalidInput('key', 'only P-256, P-384 and RSA keys can ask for a certificate; make a new key');
 };
 
 /** A PEM request that proves possession of the key and asks for nothing else: the authority decides subject and names. */
