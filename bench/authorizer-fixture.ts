@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import { z } from 'zod';
-import { type Deployment, generationCopies, generationKey, tableName } from '../src/names.ts';
+import { controlKeys, type Deployment, generationCopies, tableName } from '../src/names.ts';
 
 export const deployment: Deployment = { name: 'everleaf', environment: 'bench' };
 
@@ -75,7 +75,7 @@ export const makeFixture = async (count: number): Promise<Fixture> => {
       requestContext: { identity: { sourceIp: '192.0.2.1', clientCert: { clientCertPem: issued.toString('pem') } } },
     });
   }
-  const copies = Array.from({ length: generationCopies }, (_, copy) => generationKey(copy));
+  const copies = Array.from({ length: generationCopies }, (_, copy) => controlKeys.generation(copy));
   return {
     events,
     records,

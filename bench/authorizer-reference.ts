@@ -5,7 +5,7 @@ import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } fro
 import { allowAnswer, denyAnswer, stageResource } from '../src/access/answer.ts';
 import { rememberCertificates } from '../src/access/certificate.ts';
 import { decide, type Item, unreadableCertificate } from '../src/access/decide.ts';
-import { type Deployment, generationCopies, generationKey, tableName } from '../src/names.ts';
+import { controlKeys, type Deployment, generationCopies, tableName } from '../src/names.ts';
 
 type Send = (command: BatchGetItemCommand) => Promise<{ Responses?: Record<string, (Item | undefined)[]> | undefined }>;
 
@@ -52,7 +52,7 @@ export const referenceAuthorizer = (send: Send) => {
           [tables.generation]: {
             ...key(
               'control_id',
-              generationKey(Math.floor(Math.random() * generationCopies)),
+              controlKeys.generation(Math.floor(Math.random() * generationCopies)),
               'control_id,generation,#r,exempt_serials',
             ),
             ExpressionAttributeNames: { '#r': 'reason' },

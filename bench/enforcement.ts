@@ -8,7 +8,7 @@ import { BatchGetItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { startLocalCloud } from '../local/cloud.ts';
 import { root } from '../local/tools.ts';
 import { makeCsr, makeKey, writeKey } from '../src/authority/make-csr.ts';
-import { generationKey, tableName } from '../src/names.ts';
+import { controlKeys, tableName } from '../src/names.ts';
 import { type Bench, median } from './bench.ts';
 
 interface Identity {
@@ -169,7 +169,7 @@ const rawRead = (
   const keys = {
     principals: { principal_id: { S: principal_id } },
     certificates: { serial_number: { S: serial_number } },
-    controls: { control_id: { S: generationKey(0) } },
+    controls: { control_id: { S: controlKeys.generation(0) } },
   } as const;
   const RequestItems = Object.fromEntries(
     Object.entries(keys).map(([table, key]) => [

@@ -14,7 +14,8 @@ import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatem
 import { CfnPermission, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { CfnRecordSet, HostedZone } from 'aws-cdk-lib/aws-route53';
 import { Construct } from 'constructs';
-import { type Authority, truststoreKey } from './authority.ts';
+import { controlKeys, truststoreKey } from '../src/names.ts';
+import type { Authority } from './authority.ts';
 import type { Config } from './config.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
 import { waysAroundTheGate } from './gate-check.ts';
@@ -48,7 +49,7 @@ export class Access extends Construct {
       timeout: Duration.seconds(10),
       grants: [
         allow(['dynamodb:BatchGetItem'], [principals.tableArn, certificates.tableArn]),
-        allow(['dynamodb:BatchGetItem'], [controls.tableArn], onlyRows('generation#*')),
+        allow(['dynamodb:BatchGetItem'], [controls.tableArn], onlyRows(controlKeys.generations)),
       ],
       ...(config.authorizerReservedConcurrency === undefined
         ? {}

@@ -10,7 +10,7 @@ import {
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { certificateIndexes, type Deployment, functionName } from '../src/names.ts';
+import { certificateIndexes, controlKeys, type Deployment, functionName } from '../src/names.ts';
 import type { Access } from './access.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
 import type { Tables } from './tables.ts';
@@ -105,25 +105,25 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
   const callerStands = [
     onTable(principals, 'ConditionCheckItem'),
     onTable(certificates, 'ConditionCheckItem'),
-    onControls(['generation#*'], 'ConditionCheckItem'),
+    onControls([controlKeys.generations], 'ConditionCheckItem'),
   ];
   // What keeps at least one admin who can get in.
   const lastAdmin = [
     onTable(principals, 'BatchGetItem'),
     onTable(certificates, 'BatchGetItem'),
-    onControls(['generation#*', 'admins'], 'GetItem'),
-    onControls(['admins'], 'UpdateItem'),
+    onControls([controlKeys.generations, controlKeys.admins], 'GetItem'),
+    onControls([controlKeys.admins], 'UpdateItem'),
   ];
   const issuing = [
     sign,
     onTable(principals, 'GetItem', 'UpdateItem'),
     onTable(certificates, 'BatchGetItem', 'PutItem', 'ConditionCheckItem'),
     onIndex(certificateIndexes.byPublicKey),
-    onControls(['generation#*'], 'ConditionCheckItem'),
-    onControls(['generation#*', 'key#*'], 'GetItem'),
-    onControls(['key#*'], 'UpdateItem'),
+    onControls([controlKeys.generations], 'ConditionCheckItem'),
+    onControls([controlKeys.generations, controlKeys.keys], 'GetItem'),
+    onControls([controlKeys.keys], 'UpdateItem'),
   ];
-  const readGeneration = onControls(['generation#*'], 'GetItem');
+  const readGeneration = onControls([controlKeys.generations], 'GetItem');
 
   return [
     { method: 'GET', path: '/whoami', entry: 'access/show-caller', does: 'the caller as the gate saw it', grants: [] },
@@ -132,7 +132,7 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
       path: '/api/v1/principals',
       entry: 'principal/create-principal',
       does: 'registers a principal',
-      grants: [...callerStands, onTable(principals, 'PutItem'), onControls(['admins'], 'UpdateItem')],
+      grants: [...callerStands, onTable(principals, 'PutItem'), onControls([controlKeys.admins], 'UpdateItem')],
     },
     {
       method: 'GET',
@@ -201,7 +201,7 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
         onTable(principals, 'GetItem', 'UpdateItem'),
         onTable(certificates, 'GetItem', 'UpdateItem'),
         onIndex(certificateIndexes.byPrincipal),
-        onControls(['key#*'], 'BatchGetItem', 'UpdateItem'),
+        onControls([controlKeys.keys], 'BatchGetItem', 'UpdateItem'),
       ],
     },
   ];

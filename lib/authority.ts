@@ -5,11 +5,19 @@ import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { type Deployment, functionName, type InternalFunction, type Parameter, parameterName } from '../src/names.ts';
+import {
+  certificateIndexes,
+  controlKeys,
+  type Deployment,
+  functionName,
+  type InternalFunction,
+  leasedThings,
+  type Parameter,
+  parameterName,
+  truststoreKey,
+} from '../src/names.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
 import type { Tables } from './tables.ts';
-
-export const truststoreKey = 'truststore.pem';
 
 interface AuthorityProps {
   readonly deployment: Deployment;
@@ -104,10 +112,10 @@ export class Authority extends Construct {
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
         allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [principals.tableArn]),
         allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [certificates.tableArn]),
-        allow(['dynamodb:Query'], [`${certificates.tableArn}/index/by_public_key`]),
-        allow(['dynamodb:ConditionCheckItem'], [controls.tableArn], onlyRows('generation#*')),
-        allow(['dynamodb:GetItem'], [controls.tableArn], onlyRows('generation#*', 'key#*')),
-        allow(['dynamodb:UpdateItem'], [controls.tableArn], onlyRows('admins', 'key#*')),
+        allow(['dynamodb:Query'], [`${certificates.tableArn}/index/${certificateIndexes.byPublicKey}`]),
+        allow(['dynamodb:ConditionCheckItem'], [controls.tableArn], onlyRows(controlKeys.generations)),
+        allow(['dynamodb:GetItem'], [controls.tableArn], onlyRows(controlKeys.generations, controlKeys.keys)),
+        allow(['dynamodb:UpdateItem'], [controls.tableArn], onlyRows(controlKeys.admins, controlKeys.keys)),
       ],
     });
 
@@ -119,7 +127,11 @@ export class Authority extends Construct {
       environment: { DOMAIN_NAME: domain },
       grants: [
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
-        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('lease#*')),
+        allow(
+          ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+          [controls.tableArn],
+          onlyRows(controlKeys.lease(leasedThings.serverCertificate)),
+        ),
         allow(['ssm:PutParameter'], parameters('server-key', 'server-cert')),
       ],
     });
@@ -139,7 +151,11 @@ export class Authority extends Construct {
       environment: { CA_KEY_ID: this.key.keyArn, TRUSTSTORE_BUCKET: this.truststore.bucketName, DOMAIN_NAME: domain },
       grants: [
         allow(['kms:DescribeKey', 'kms:GetPublicKey'], [this.key.keyArn]),
-        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('lease#truststore')),
+        allow(
+          ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+          [controls.tableArn],
+          onlyRows(controlKeys.lease(leasedThings.truststore)),
+        ),
         allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], [truststoreObject]),
         allow(['ssm:GetParameter', 'ssm:PutParameter'], parameters('ca-cert')),
         // API Gateway asks for the last two before it lets anyone change what a domain trusts.
@@ -163,8 +179,12 @@ export class Authority extends Construct {
       grants: [
         allow(['kms:DescribeKey', 'kms:GetPublicKey'], [this.key.keyArn]),
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
-        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [controls.tableArn], onlyRows('lease#truststore')),
-        allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [controls.tableArn], onlyRows('generation#*')),
+        allow(
+          ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+          [controls.tableArn],
+          onlyRows(controlKeys.lease(leasedThings.truststore)),
+        ),
+        allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [controls.tableArn], onlyRows(controlKeys.generations)),
         allow(['s3:GetObject', 's3:PutObject', 's3:DeleteObjectVersion'], [truststoreObject]),
         // Without it a truststore that is not there yet reads as forbidden instead of missing.
         allow(['s3:ListBucket', 's3:ListBucketVersions'], [this.truststore.bucketArn]),

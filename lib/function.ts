@@ -19,7 +19,6 @@ export interface FunctionSpec {
   readonly reservedConcurrentExecutions?: number;
   /** 'esm' where nothing is said. */
   readonly format?: BundleFormat;
-  readonly memorySize?: number;
 }
 
 export function addFunction(scope: Construct, deployment: Deployment, spec: FunctionSpec): LambdaFunction {
@@ -39,7 +38,7 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
     description: spec.description,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.X86_64,
-    memorySize: spec.memorySize ?? 512,
+    memorySize: 512,
     timeout: spec.timeout,
     role,
     logGroup,

@@ -3,7 +3,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { LeaseHeld } from './errors.ts';
-import { tableName } from './names.ts';
+import { controlKeys, tableName } from './names.ts';
 import type { World } from './world.ts';
 
 export interface Lease {
@@ -26,7 +26,7 @@ const leaseRow = z.object({
   wanted: z.boolean().optional(),
 });
 
-const leaseKey = (thing: string): { control_id: string } => ({ control_id: `lease#${thing}` });
+const leaseKey = (thing: string): { control_id: string } => ({ control_id: controlKeys.lease(thing) });
 
 const controls = (world: World): string => tableName(world.deployment, 'controls');
 

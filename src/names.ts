@@ -18,8 +18,12 @@ export type InternalFunction =
 
 export type Parameter = 'ca-cert' | 'server-key' | 'server-cert';
 
-/** Lower-case words that stay valid in every AWS name they end up in. */
-export const deploymentWord = /^[a-z][a-z0-9-]{0,30}$/;
+/**
+ * Lower-case words that stay valid in every AWS name they end up in. An environment has no hyphen, so that the last one
+ * separates the two words of a stack's name: no two deployments share a name.
+ */
+export const nameWord = /^[a-z][a-z0-9-]{0,30}$/;
+export const environmentWord = /^[a-z][a-z0-9]{0,30}$/;
 
 export const tableName = (d: Deployment, table: Table): string => `${d.name}_${d.environment}_${table}`;
 export const parameterName = (d: Deployment, parameter: Parameter): string =>
@@ -38,4 +42,25 @@ export const certificateIndexes = {
 
 /** How many identical copies of the generation `controls` holds: one item is read at most 3,000 times a second. */
 export const generationCopies = 16;
-export const generationKey = (copy: number): string => `generation#${copy}`;
+
+/** Keys of the rows in `controls`; those with a star are the patterns that grants name. */
+export const controlKeys = {
+  generation: (copy: number): string => `generation#${copy}`,
+  generations: 'generation#*',
+  /** Names every principal of type admin. */
+  admins: 'admins',
+  /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex. */
+  key: (public_key_sha256: string): string => `key#${public_key_sha256}`,
+  keys: 'key#*',
+  lease: (thing: string): string => `lease#${thing}`,
+} as const;
+
+/** Physical things that the stack's own functions change under a lease. */
+export const leasedThings = { truststore: 'truststore', serverCertificate: 'server-certificate' } as const;
+
+/** The truststore's object in its bucket. */
+export const truststoreKey = 'truststore.pem';
+
+/** The only SAN of a client certificate that the API issues: a SPIFFE id whose trust domain is the deployment. */
+export const spiffeId = (d: Deployment, type: string, principal_id: string): string =>
+  `spiffe://${d.name}.${d.environment}/${type}/${principal_id}`;

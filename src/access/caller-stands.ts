@@ -1,7 +1,7 @@
 /** A change is carried only by a caller that still stands when it is written: active, unrevoked, of the gate's generation. */
 import type { Step } from '../aws/transact.ts';
 import { NotAllowed } from '../errors.ts';
-import { generationCopies, generationKey, tableName } from '../names.ts';
+import { controlKeys, generationCopies, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import type { Caller } from './caller.ts';
 
@@ -12,7 +12,7 @@ export const generationIs = (world: World, generation: number): Step => {
     item: {
       ConditionCheck: {
         TableName: tableName(world.deployment, 'controls'),
-        Key: { control_id: generationKey(copy) },
+        Key: { control_id: controlKeys.generation(copy) },
         ConditionExpression: 'generation = :generation',
         ExpressionAttributeValues: { ':generation': generation },
       },

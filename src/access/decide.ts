@@ -1,5 +1,5 @@
 /** Who is let in: a pure function of the certificate, the clock and three items as DynamoDB wrote them. Fails closed. */
-import type { Deployment } from '../names.ts';
+import { type Deployment, spiffeId } from '../names.ts';
 import type { PrincipalType } from '../principal/principal.ts';
 import type { PresentedCertificate } from './certificate.ts';
 import { cleanReason } from './reason.ts';
@@ -77,10 +77,6 @@ const exemptSerials = (item: Item): readonly unknown[] | undefined => {
   return Array.isArray(serials) ? serials : undefined;
 };
 
-/** The only subject alternative name that a certificate of this principal carries. */
-const spiffe = (deployment: Deployment, type: string, principalId: string): string =>
-  `spiffe://${deployment.name}.${deployment.environment}/${type}/${principalId}`;
-
 const deny = (
   message: string,
   principal_type: Deny['principal_type'],
@@ -126,7 +122,7 @@ export const decide = (
     !certificate.clientAuth ||
     certificate.ca ||
     !(knownType ? [knownType] : Object.keys(types)).some(
-      (one) => certificate.uri === spiffe(deployment, one, principalId),
+      (one) => certificate.uri === spiffeId(deployment, one, principalId),
     )
   )
     return deny('certificate does not match principal', typeLabel);

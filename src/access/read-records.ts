@@ -1,6 +1,6 @@
 /** The gate's one read: principal, certificate and a copy of the generation in one strongly consistent BatchGetItem. */
 import { Unavailable } from '../errors.ts';
-import { type Deployment, generationCopies, generationKey, type Table, tableName } from '../names.ts';
+import { controlKeys, type Deployment, generationCopies, type Table, tableName } from '../names.ts';
 import type { Item, Records } from './decide.ts';
 import type { Send } from './send-request.ts';
 
@@ -96,7 +96,7 @@ export const recordReader = (deployment: Deployment, send: Send, random = Math.r
       }
     };
 
-    const generation = control(generationKey(Math.floor(random() * generationCopies)));
+    const generation = control(controlKeys.generation(Math.floor(random() * generationCopies)));
     const row = certificate(serialNumber);
     const subject = principalId === undefined ? undefined : principal(principalId);
     const found = new Map<Question | undefined, Item | undefined>();

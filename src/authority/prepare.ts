@@ -6,10 +6,10 @@ import type { Parameters } from '../aws/parameters.ts';
 import type { TruststoreObject } from '../aws/truststore.ts';
 import { Conflict, LeaseHeld, Unavailable } from '../errors.ts';
 import { acquireLease, releaseLease } from '../lease.ts';
-import { generationCopies, generationKey, tableName } from '../names.ts';
+import { controlKeys, generationCopies, leasedThings, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { changeBundle, holdsRootOf } from './bundle.ts';
-import { stillOurs, truststoreLease, truststoreLease_ms } from './truststore.ts';
+import { stillOurs, truststoreLease_ms } from './truststore.ts';
 
 export interface PreparationWorld extends World {
   readonly truststore: TruststoreObject;
@@ -34,10 +34,12 @@ const reserve_ms = 20_000;
  * for IAM, which needs seconds to know a role that was just made.
  * @throws Conflict, Unavailable
  */
-export async function prepareAuthority(world: PreparationWorld): Promise<void> {
+export const prepareAuthority = (world: PreparationWorld): Promise<void> => patiently(world, () => prepareOnce(world));
+
+async function patiently(world: PreparationWorld, work: () => Promise<void>): Promise<void> {
   for (;;) {
     try {
-      return await prepareOnce(world);
+      return await work();
     } catch (error) {
       const passes = error instanceof LeaseHeld || (error instanceof Error && error.name.startsWith('AccessDenied'));
       if (!passes || world.remaining_ms() < reserve_ms + patience_ms) throw error;
@@ -47,7 +49,10 @@ export async function prepareAuthority(world: PreparationWorld): Promise<void> {
 }
 
 async function prepareOnce(world: PreparationWorld): Promise<void> {
-  const lease = await acquireLease(world, truststoreLease, { holder: 'prepare-authority', ttl_ms: truststoreLease_ms });
+  const lease = await acquireLease(world, leasedThings.truststore, {
+    holder: 'prepare-authority',
+    ttl_ms: truststoreLease_ms,
+  });
   try {
     const own = await world.ownKey();
     if (own === null) throw new Unavailable('the key of the authority is not enabled');
@@ -72,19 +77,34 @@ async function prepareOnce(world: PreparationWorld): Promise<void> {
 
 /**
  * Only the rollback of a first creation takes away again what would keep its bucket from being deleted, or another
- * deployment from beginning. An update, its rollback and the deletion of the stack touch nothing.
+ * deployment from beginning. An update, its rollback and the deletion of the stack touch nothing. Waits as the
+ * preparation does. @throws LeaseHeld when another holder is not done in time; the deletion may be repeated
  */
 export async function unprepareAuthority(world: PreparationWorld): Promise<'removed' | 'kept'> {
   if ((await world.stackStatus()) !== 'ROLLBACK_IN_PROGRESS') return 'kept';
-  await world.truststore.removeAll();
-  await world.removeBundle();
+  await patiently(world, () => removeOnce(world));
   return 'removed';
+}
+
+async function removeOnce(world: PreparationWorld): Promise<void> {
+  const lease = await acquireLease(world, leasedThings.truststore, {
+    holder: 'unprepare-authority',
+    ttl_ms: truststoreLease_ms,
+  });
+  try {
+    await stillOurs(world, lease);
+    await world.truststore.removeAll();
+    await stillOurs(world, lease);
+    await world.removeBundle();
+  } finally {
+    await releaseLease(world, lease);
+  }
 }
 
 /** All copies in one transaction, or none; copies that are there, whatever they say, stay. */
 async function writeGeneration(world: World): Promise<void> {
   const TableName = tableName(world.deployment, 'controls');
-  const keys = Array.from({ length: generationCopies }, (_, copy) => ({ control_id: generationKey(copy) }));
+  const keys = Array.from({ length: generationCopies }, (_, copy) => ({ control_id: controlKeys.generation(copy) }));
   const present = async (): Promise<number> => (await batchGet(world, TableName, keys)).length;
   if ((await present()) === generationCopies) return;
   try {

@@ -1,6 +1,5 @@
 /** What the authority puts into a client's and into a server's certificate, whatever the request says. */
-import { spiffeId } from '../certificate/identity.ts';
-import type { Deployment } from '../names.ts';
+import { type Deployment, spiffeId } from '../names.ts';
 import type { PrincipalType } from '../principal/principal.ts';
 
 /** The names and the use of one certificate. */

@@ -4,6 +4,7 @@ import type { Parameters } from '../aws/parameters.ts';
 import { backdate_ms, day_ms, serverLifetime_days, validityFrom } from '../certificate/lifetime.ts';
 import { newSerial } from '../certificate/serial.ts';
 import { acquireLease, assertLease, releaseLease } from '../lease.ts';
+import { leasedThings } from '../names.ts';
 import type { World } from '../world.ts';
 import { makeCsr, makeKey, writeKey } from './make-csr.ts';
 import { sha256 } from './public-key.ts';
@@ -23,8 +24,6 @@ export interface ServerCertificate {
   readonly expires_at: number;
 }
 
-/** The thing whose lease is held meanwhile. */
-export const serverCertificateThing = 'server-certificate';
 const lease_ms = 180_000;
 /** What must be left of the lease before a write: longer than the function's timeout. */
 const needs_ms = 90_000;
@@ -38,7 +37,7 @@ export const renewServerCertificate = async (
   world: ServerWorld,
   { domain }: { readonly domain: string },
 ): Promise<ServerCertificate> => {
-  const lease = await acquireLease(world, serverCertificateThing, {
+  const lease = await acquireLease(world, leasedThings.serverCertificate, {
     holder: 'renew-server-certificate',
     ttl_ms: lease_ms,
   });

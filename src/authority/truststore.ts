@@ -5,6 +5,7 @@ import type { Parameters } from '../aws/parameters.ts';
 import type { TruststoreObject } from '../aws/truststore.ts';
 import { Conflict, Unavailable } from '../errors.ts';
 import { acquireLease, assertLease, type Lease, releaseLease } from '../lease.ts';
+import { leasedThings } from '../names.ts';
 import type { World } from '../world.ts';
 import { type BundleChange, changeBundle, fingerprintOf } from './bundle.ts';
 import { readBundle } from './root.ts';
@@ -28,7 +29,6 @@ export interface TruststoreState {
   readonly warnings: readonly string[];
 }
 
-export const truststoreLease = 'truststore';
 /** The longest that a function which takes it runs (its timeout in lib/authority.ts), and the lease well beyond that; ms. */
 const longestRun_ms = 180_000;
 export const truststoreLease_ms = 240_000;
@@ -45,7 +45,10 @@ const poll_ms = 2_000;
  * @throws InvalidInput, Conflict, LeaseHeld, Unavailable
  */
 export async function updateTruststore(world: TruststoreWorld, change: BundleChange): Promise<TruststoreState> {
-  const lease = await acquireLease(world, truststoreLease, { holder: 'update-truststore', ttl_ms: truststoreLease_ms });
+  const lease = await acquireLease(world, leasedThings.truststore, {
+    holder: 'update-truststore',
+    ttl_ms: truststoreLease_ms,
+  });
   try {
     const found = await world.truststore.read();
     if (found === null) throw new Conflict('there is no truststore; deploy the stack first');

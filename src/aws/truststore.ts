@@ -10,8 +10,7 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { Conflict } from '../errors.ts';
-
-export const truststoreKey = 'truststore.pem';
+import { truststoreKey } from '../names.ts';
 
 export interface TruststoreContent {
   readonly pem: string;

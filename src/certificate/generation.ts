@@ -2,7 +2,7 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { Unavailable } from '../errors.ts';
-import { generationCopies, generationKey, tableName } from '../names.ts';
+import { controlKeys, generationCopies, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 
 export interface Generation {
@@ -24,7 +24,7 @@ export const readGeneration = async (world: World): Promise<Generation> => {
   const { Item } = await world.documents.send(
     new GetCommand({
       TableName: tableName(world.deployment, 'controls'),
-      Key: { control_id: generationKey(copy) },
+      Key: { control_id: controlKeys.generation(copy) },
       ConsistentRead: true,
     }),
   );

@@ -3,10 +3,8 @@ import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import type { Step } from '../aws/transact.ts';
 import { InvalidInput } from '../errors.ts';
-import { certificateIndexes, tableName } from '../names.ts';
+import { certificateIndexes, controlKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
-
-export const keyRow = (public_key_sha256: string): string => `key#${public_key_sha256}`;
 
 const rowSchema = z.object({
   principal_id: z.string().optional().catch(undefined),
@@ -22,7 +20,7 @@ export const checkKnownKey = async (world: World, public_key_sha256: string, pri
     world.documents.send(
       new GetCommand({
         TableName: tableName(world.deployment, 'controls'),
-        Key: { control_id: keyRow(public_key_sha256) },
+        Key: { control_id: controlKeys.key(public_key_sha256) },
         ConsistentRead: true,
       }),
     ),
@@ -59,7 +57,7 @@ export const claimKey = (world: World, public_key_sha256: string, principal_id: 
   item: {
     Update: {
       TableName: tableName(world.deployment, 'controls'),
-      Key: { control_id: keyRow(public_key_sha256) },
+      Key: { control_id: controlKeys.key(public_key_sha256) },
       UpdateExpression: 'SET principal_id = :principal',
       ConditionExpression:
         'attribute_not_exists(control_id) OR (principal_id = :principal AND attribute_not_exists(compromised))',
@@ -74,7 +72,7 @@ export const compromiseKey = (world: World, public_key_sha256: string, principal
   item: {
     Update: {
       TableName: tableName(world.deployment, 'controls'),
-      Key: { control_id: keyRow(public_key_sha256) },
+      Key: { control_id: controlKeys.key(public_key_sha256) },
       UpdateExpression: 'SET compromised = :true, principal_id = if_not_exists(principal_id, :principal)',
       ExpressionAttributeValues: { ':true': true, ':principal': principal_id },
     },

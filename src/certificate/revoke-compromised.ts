@@ -3,12 +3,12 @@ import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { batchGet } from '../aws/batch-get.ts';
 import { type Step, transact } from '../aws/transact.ts';
 import { NotAllowed } from '../errors.ts';
-import { certificateIndexes, tableName } from '../names.ts';
+import { certificateIndexes, controlKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { type Certificate, mayStillBeUsed, parseCertificate } from './certificate.ts';
 import { compromisedWith, withAncestors } from './compromised-with.ts';
 import { findCertificates } from './find-certificates.ts';
-import { compromiseKey, keyRow } from './known-key.ts';
+import { compromiseKey } from './known-key.ts';
 import { type Found, type Revoked, revocationSteps, revoked } from './revocation.ts';
 import { versionUnchanged } from './subject-row.ts';
 
@@ -61,10 +61,10 @@ const unbarredKeys = async (world: World, certificates: readonly Certificate[]):
   const rows = await batchGet(
     world,
     tableName(world.deployment, 'controls'),
-    keys.map((key) => ({ control_id: keyRow(key) })),
+    keys.map((key) => ({ control_id: controlKeys.key(key) })),
   );
   const barred = new Set(rows.filter(({ compromised }) => compromised !== undefined).map((row) => row.control_id));
-  return keys.filter((key) => !barred.has(keyRow(key)));
+  return keys.filter((key) => !barred.has(controlKeys.key(key)));
 };
 
 /** Of two that change what a principal holds, an issue or a revocation, the second reads again. */

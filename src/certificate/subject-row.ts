@@ -1,9 +1,8 @@
 /** The subject's row in an issuing transaction: what it must still be, and what is written into it. */
 import type { Step } from '../aws/transact.ts';
 import { Conflict, NotFound } from '../errors.ts';
-import { tableName } from '../names.ts';
+import { controlKeys, tableName } from '../names.ts';
 import type { Principal, PrincipalType } from '../principal/principal.ts';
-import { adminsKey } from '../principal/usable-admins.ts';
 import type { World } from '../world.ts';
 import type { Serials } from './issue.ts';
 
@@ -88,7 +87,7 @@ export const writeAdmin =
         item: {
           Update: {
             TableName: tableName(world.deployment, 'controls'),
-            Key: { control_id: adminsKey },
+            Key: { control_id: controlKeys.admins },
             UpdateExpression: 'ADD principal_ids :id, version :one',
             ExpressionAttributeValues: { ':id': new Set([principal_id]), ':one': 1 },
           },

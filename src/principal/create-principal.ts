@@ -3,10 +3,9 @@ import type { Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { type Step, transact, untilSettled } from '../aws/transact.ts';
 import { Conflict } from '../errors.ts';
-import { tableName } from '../names.ts';
+import { controlKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import type { Principal, PrincipalType } from './principal.ts';
-import { adminsKey } from './usable-admins.ts';
 
 /** An admin enters the list of admins in the same transaction. @throws Conflict when the id is taken. */
 export const createPrincipal = (
@@ -28,7 +27,7 @@ export const createPrincipal = (
     item: {
       Update: {
         TableName: tableName(world.deployment, 'controls'),
-        Key: { control_id: adminsKey },
+        Key: { control_id: controlKeys.admins },
         UpdateExpression: 'ADD principal_ids :id, version :one',
         ExpressionAttributeValues: { ':id': new Set([principal_id]), ':one': 1 },
       },

@@ -4,12 +4,9 @@ import { z } from 'zod';
 import { batchGet } from '../aws/batch-get.ts';
 import type { TransactItem } from '../aws/transact.ts';
 import { Conflict } from '../errors.ts';
-import { generationKey, tableName } from '../names.ts';
+import { controlKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { type Principal, parsePrincipal } from './principal.ts';
-
-/** The key of the row in `controls` that names every principal of type admin. */
-export const adminsKey = 'admins';
 
 const adminsRow = z.object({
   principal_ids: z.set(z.string()).catch(new Set()),
@@ -43,7 +40,7 @@ const readControl = async (world: World, control_id: string): Promise<unknown> =
 const canGetIn = async (world: World, principal: Principal, without: ReadonlySet<string>): Promise<boolean> => {
   const serials = [...new Set(principal.live_serials)].filter((serial) => !without.has(serial));
   if (serials.length === 0) return false;
-  const current = generationRow.safeParse(await readControl(world, generationKey(0))).data;
+  const current = generationRow.safeParse(await readControl(world, controlKeys.generation(0))).data;
   if (current === undefined) return false;
   const keys = serials.map((serial_number) => ({ serial_number }));
   const rows = await batchGet(world, tableName(world.deployment, 'certificates'), keys);
@@ -69,10 +66,10 @@ export const guardLastAdmin = async (
   world: World,
   { removing, force }: { readonly removing: Removing; readonly force: boolean },
 ): Promise<TransactItem[]> => {
-  const admins = adminsRow.safeParse(await readControl(world, adminsKey)).data;
+  const admins = adminsRow.safeParse(await readControl(world, controlKeys.admins)).data;
   const update = {
     TableName: tableName(world.deployment, 'controls'),
-    Key: { control_id: adminsKey },
+    Key: { control_id: controlKeys.admins },
     UpdateExpression: 'ADD version :one',
   };
   if (force) return [{ Update: { ...update, ExpressionAttributeValues: { ':one': 1 } } }];

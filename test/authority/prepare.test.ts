@@ -4,14 +4,14 @@ import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeEach, expect, test } from 'vitest';
 import { holdsRootOf } from '../../src/authority/bundle.ts';
 import { type PreparationWorld, prepareAuthority, unprepareAuthority } from '../../src/authority/prepare.ts';
-import { truststoreLease, updateTruststore } from '../../src/authority/truststore.ts';
+import { updateTruststore } from '../../src/authority/truststore.ts';
 import { Conflict, LeaseHeld, Unavailable } from '../../src/errors.ts';
 import { acquireLease, releaseLease } from '../../src/lease.ts';
-import { generationCopies, generationKey, tableName } from '../../src/names.ts';
+import { controlKeys, generationCopies, leasedThings, tableName } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
 import { makeRoot, makeTruststore, type TestTruststore } from './truststore-deployment.ts';
 
-const copies = Array.from({ length: generationCopies }, (_, copy) => generationKey(copy));
+const copies = Array.from({ length: generationCopies }, (_, copy) => controlKeys.generation(copy));
 
 describeWithEmulator('the preparation of the authority', (emulator) => {
   let there: TestTruststore;
@@ -85,7 +85,7 @@ describeWithEmulator('the preparation of the authority', (emulator) => {
     const denied = Object.assign(new Error('not authorized to perform kms:DescribeKey'), {
       name: 'AccessDeniedException',
     });
-    const held = await acquireLease(world, truststoreLease, { holder: 'another', ttl_ms: 60_000 });
+    const held = await acquireLease(world, leasedThings.truststore, { holder: 'another', ttl_ms: 60_000 });
     let waits = 0;
     const ownKey = async () => {
       if (waits < 4) throw denied;
@@ -101,7 +101,7 @@ describeWithEmulator('the preparation of the authority', (emulator) => {
   });
 
   test('gives up while there is still time to say why', async () => {
-    await acquireLease(world, truststoreLease, { holder: 'another', ttl_ms: 60_000 });
+    await acquireLease(world, leasedThings.truststore, { holder: 'another', ttl_ms: 60_000 });
     await expect(prepareAuthority({ ...world, remaining_ms: () => 15_000 })).rejects.toThrow(LeaseHeld);
   });
 
@@ -114,7 +114,7 @@ describeWithEmulator('the preparation of the authority', (emulator) => {
   });
 
   test('does not mend a generation that lost some copies: that is an accident to look into', async () => {
-    await there.put('controls', { control_id: generationKey(3), generation: 7 });
+    await there.put('controls', { control_id: controlKeys.generation(3), generation: 7 });
     await expect(prepareAuthority(world)).rejects.toThrow(/copies of the generation are missing/);
     expect((await generations()).filter((generation) => generation !== undefined)).toEqual([7]);
   });
@@ -129,6 +129,16 @@ describeWithEmulator('the preparation of the authority', (emulator) => {
     expect(await unprepareAuthority({ ...world, stackStatus: async () => 'ROLLBACK_IN_PROGRESS' })).toBe('removed');
     await prepareAuthority(world);
     await expectPrepared();
+  });
+
+  test('is taken back only under the lease: waits for its holder, and gives up while there is time to say why', async () => {
+    await prepareAuthority(world);
+    const rollback = { ...world, stackStatus: async () => 'ROLLBACK_IN_PROGRESS' };
+    const held = await acquireLease(world, leasedThings.truststore, { holder: 'another', ttl_ms: 60_000 });
+    await expect(unprepareAuthority({ ...rollback, remaining_ms: () => 15_000 })).rejects.toThrow(LeaseHeld);
+    await expectPrepared();
+    expect(await unprepareAuthority({ ...rollback, sleep: () => releaseLease(world, held) })).toBe('removed');
+    expect(await versions()).toBe(0);
   });
 
   test.each([

@@ -2,15 +2,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { inspect } from 'node:util';
 import { GetParameterCommand, GetParameterHistoryCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { expect, it, vi } from 'vitest';
-import {
-  renewServerCertificate,
-  type ServerWorld,
-  serverCertificateThing,
-} from '../../src/authority/renew-server-certificate.ts';
+import { renewServerCertificate, type ServerWorld } from '../../src/authority/renew-server-certificate.ts';
 import { openParameters } from '../../src/aws/parameters.ts';
 import { LeaseHeld } from '../../src/errors.ts';
 import { acquireLease, wantLease } from '../../src/lease.ts';
-import { type Parameter, parameterName } from '../../src/names.ts';
+import { leasedThings, type Parameter, parameterName } from '../../src/names.ts';
 import { makeDeployment } from '../certificate/deployment.ts';
 import { describeWithEmulator } from '../emulator.ts';
 
@@ -78,11 +74,11 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
 
   it('waits for nobody: another run, or an emergency that wants the lease, stops it before it writes', async () => {
     const { world, read } = await make();
-    await acquireLease(world, serverCertificateThing, { holder: 'another', ttl_ms: 60_000 });
+    await acquireLease(world, leasedThings.serverCertificate, { holder: 'another', ttl_ms: 60_000 });
     await expect(renewServerCertificate(world, { domain })).rejects.toThrow(LeaseHeld);
     const wanted = await make();
     const sign: ServerWorld['sign'] = async (request) => {
-      await wantLease(wanted.world, serverCertificateThing);
+      await wantLease(wanted.world, leasedThings.serverCertificate);
       return wanted.world.sign(request);
     };
     await expect(renewServerCertificate({ ...wanted.world, sign }, { domain })).rejects.toThrow(LeaseHeld);

@@ -7,8 +7,8 @@ import { signRoot } from '../../src/authority/sign.ts';
 import type { TruststoreWorld } from '../../src/authority/truststore.ts';
 import type { DomainTruststore } from '../../src/aws/domain.ts';
 import { openParameters, removeParameter } from '../../src/aws/parameters.ts';
-import { openTruststore, truststoreKey } from '../../src/aws/truststore.ts';
-import type { Deployment } from '../../src/names.ts';
+import { openTruststore } from '../../src/aws/truststore.ts';
+import { type Deployment, truststoreKey } from '../../src/names.ts';
 import type { TestEmulator } from '../emulator.ts';
 import { makeDeployment } from '../principal/deployment.ts';
 

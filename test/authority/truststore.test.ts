@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { prepareAuthority } from '../../src/authority/prepare.ts';
-import { truststoreLease, updateTruststore } from '../../src/authority/truststore.ts';
+import { updateTruststore } from '../../src/authority/truststore.ts';
 import { Conflict, InvalidInput, LeaseHeld, Unavailable } from '../../src/errors.ts';
 import { acquireLease, wantLease } from '../../src/lease.ts';
+import { leasedThings } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
 import { makeRoot, makeTruststore, sha256Of, type TestTruststore } from './truststore-deployment.ts';
 
@@ -95,6 +96,18 @@ describeWithEmulator('the truststore', (emulator) => {
     expect(there.domain.updates).toBe(0);
   });
 
+  test('refuses more than ca-cert holds, changes nothing, and takes it in when something goes', async () => {
+    const others = await Promise.all(Array.from({ length: 8 }, async () => (await makeRoot(there.deployment)).root()));
+    const fitting = others.slice(0, Math.floor((4_096 - ownRoot.length) / another.length) - 1);
+    await updateTruststore(there.update, { add: fitting });
+    const before = await agreed();
+    const tooMany = updateTruststore(there.update, { add: [another, ...others] });
+    await expect(tooMany).rejects.toMatchObject({ name: 'InvalidInput', field: 'add' });
+    expect(await agreed()).toBe(before);
+    await updateTruststore(there.update, { add: [another], remove: fitting.map(sha256Of) });
+    expect(await agreed()).toBe(ownRoot + another);
+  });
+
   test('finishes what a run began that died between the object and the domain', async () => {
     const useVersion = async () => {
       throw new Error('the process died');
@@ -145,13 +158,13 @@ describeWithEmulator('the truststore', (emulator) => {
     const wanted = {
       ...there.update,
       ownKey: async () => {
-        await wantLease(there.update, truststoreLease);
+        await wantLease(there.update, leasedThings.truststore);
         return there.own.spki;
       },
     };
     await expect(updateTruststore(wanted, { add: [another] })).rejects.toThrow(LeaseHeld);
     expect((await there.update.truststore.read())?.pem).toBe(ownRoot);
-    await acquireLease(there.update, truststoreLease, { holder: 'emergency', ttl_ms: 60_000, emergency: true });
+    await acquireLease(there.update, leasedThings.truststore, { holder: 'emergency', ttl_ms: 60_000, emergency: true });
     await expect(updateTruststore(there.update, { add: [another] })).rejects.toThrow(LeaseHeld);
   });
 

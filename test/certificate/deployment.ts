@@ -10,7 +10,7 @@ import { documentClient } from '../../src/aws/world.ts';
 import { type Certificate, parseCertificate } from '../../src/certificate/certificate.ts';
 import type { Issued, IssuingWorld } from '../../src/certificate/issue.ts';
 import { issueCertificate } from '../../src/certificate/issue-certificate.ts';
-import { generationCopies, generationKey, type Table, tableName } from '../../src/names.ts';
+import { controlKeys, generationCopies, type Table, tableName } from '../../src/names.ts';
 import type { PrincipalType } from '../../src/principal/principal.ts';
 import { makeAuthority } from '../authority/authority.ts';
 import { ecKey, request } from '../authority/requests.ts';
@@ -64,14 +64,14 @@ export const makeDeployment = async (emulator: TestEmulator) => {
   const raiseGeneration = async (generation: number, exempt: readonly string[] = [], reason = 'CA compromise') => {
     for (let copy = 0; copy < generationCopies; copy += 1)
       await put('controls', {
-        control_id: generationKey(copy),
+        control_id: controlKeys.generation(copy),
         generation,
         reason,
         ...(exempt.length > 0 ? { exempt_serials: new Set(exempt) } : {}),
       });
   };
   for (let copy = 0; copy < generationCopies; copy += 1)
-    await put('controls', { control_id: generationKey(copy), generation: 0 });
+    await put('controls', { control_id: controlKeys.generation(copy), generation: 0 });
 
   const raw = async (table: Kept, id: string) =>
     (
@@ -86,7 +86,7 @@ export const makeDeployment = async (emulator: TestEmulator) => {
     const records = {
       principal: await raw('principals', presented.commonName ?? '-'),
       certificate: await raw('certificates', presented.serial_number),
-      generation: await raw('controls', generationKey(0)),
+      generation: await raw('controls', controlKeys.generation(0)),
     };
     return decide(deployment, presented, records, now);
   };

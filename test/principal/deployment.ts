@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../src/aws/world.ts';
-import { generationCopies, generationKey, type Table, tableName } from '../../src/names.ts';
+import { controlKeys, generationCopies, type Table, tableName } from '../../src/names.ts';
 import type { PrincipalType } from '../../src/principal/principal.ts';
 import type { World } from '../../src/world.ts';
 import type { TestEmulator } from '../emulator.ts';
@@ -38,7 +38,7 @@ export const makeDeployment = async (emulator: TestEmulator) => {
     ).Item;
 
   for (let copy = 0; copy < generationCopies; copy += 1)
-    await put('controls', { control_id: generationKey(copy), generation: 0 });
+    await put('controls', { control_id: controlKeys.generation(copy), generation: 0 });
 
   /** A principal with one live certificate, as the gate would hand it on. */
   const enrol = async (principal_id: string, type: PrincipalType) => {
