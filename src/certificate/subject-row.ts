@@ -1,7 +1,8 @@
 /** The subject's row in an issuing transaction: what it must still be, and what is written into it. */
+import { enlistAdmin } from '../access/usable-admins.ts';
 import type { Step } from '../aws/transact.ts';
 import { Conflict, NotFound } from '../errors.ts';
-import { controlKeys, tableName } from '../names.ts';
+import { tableName } from '../names.ts';
 import type { Principal, PrincipalType } from '../principal/principal.ts';
 import type { World } from '../world.ts';
 import type { Serials } from './issue.ts';
@@ -66,7 +67,7 @@ export const writeAdmin =
           Update: {
             TableName: tableName(world.deployment, 'principals'),
             Key: { principal_id },
-            UpdateExpression: `SET #status = :active, #type = :type, created_at = if_not_exists(created_at, :now), ${serialsWritten} REMOVE suspended_at, suspended_reason`,
+            UpdateExpression: `SET #status = :active, #type = :type, created_at = if_not_exists(created_at, :now), ${serialsWritten} REMOVE suspended_at, suspended_reason, suspension`,
             ConditionExpression:
               subject === null
                 ? 'attribute_not_exists(principal_id)'
@@ -83,17 +84,7 @@ export const writeAdmin =
         },
         otherwise: 'again',
       },
-      {
-        item: {
-          Update: {
-            TableName: tableName(world.deployment, 'controls'),
-            Key: { control_id: controlKeys.admins },
-            UpdateExpression: 'ADD principal_ids :id, version :one',
-            ExpressionAttributeValues: { ':id': new Set([principal_id]), ':one': 1 },
-          },
-        },
-        otherwise: 'again',
-      },
+      enlistAdmin(world, principal_id),
     ];
   };
 

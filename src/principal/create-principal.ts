@@ -1,52 +1,39 @@
 /** Registers a principal. Its id is never given to another. */
 import type { Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
+import { enlistAdmin } from '../access/usable-admins.ts';
 import { type Step, transact, untilSettled } from '../aws/transact.ts';
 import { Conflict } from '../errors.ts';
-import { controlKeys, tableName } from '../names.ts';
+import { tableName } from '../names.ts';
 import type { World } from '../world.ts';
-import type { Principal, PrincipalType } from './principal.ts';
+import { type Principal, type PrincipalType, parsePrincipal } from './principal.ts';
 
 /** An admin enters the list of admins in the same transaction. @throws Conflict when the id is taken. */
 export const createPrincipal = (
   world: World,
   { caller, principal_id, type }: { caller: Caller; principal_id: string; type: PrincipalType },
 ): Promise<Principal> => {
-  const created_at = world.now();
+  const Item = { principal_id, type, status: 'active', created_at: world.now() };
   const put: Step = {
     item: {
       Put: {
         TableName: tableName(world.deployment, 'principals'),
-        Item: { principal_id, type, status: 'active', created_at },
+        Item,
         ConditionExpression: 'attribute_not_exists(principal_id)',
       },
     },
     otherwise: new Conflict(`there is a principal ${principal_id} already; ids are never reused`),
   };
-  const enlist: Step = {
-    item: {
-      Update: {
-        TableName: tableName(world.deployment, 'controls'),
-        Key: { control_id: controlKeys.admins },
-        UpdateExpression: 'ADD principal_ids :id, version :one',
-        ExpressionAttributeValues: { ':id': new Set([principal_id]), ':one': 1 },
-      },
-    },
-    otherwise: 'again',
-  };
   // A caller naming itself would put two operations on one item, which DynamoDB refuses; its id is taken anyway.
   const active = principal_id === caller.principal_id ? [] : [callerIsActive(world, caller)];
   return untilSettled(world, async () => {
-    const steps = [put, ...(type === 'admin' ? [enlist] : []), ...active, ...callerStands(world, caller)];
+    const steps = [
+      put,
+      ...(type === 'admin' ? [enlistAdmin(world, principal_id)] : []),
+      ...active,
+      ...callerStands(world, caller),
+    ];
     if ((await transact(world, steps)) === 'again') return 'again';
-    return {
-      principal_id,
-      status: 'active',
-      recorded_status: 'active',
-      type,
-      created_at,
-      certificates_version: 0,
-      live_serials: [],
-    };
+    return parsePrincipal(Item);
   });
 };

@@ -1,5 +1,6 @@
 /** A principal: what its row says, read so that a row edited by hand never crashes a read and never looks better than it is. */
 import { z } from 'zod';
+import type { Row } from '../aws/unchanged.ts';
 
 export const principalTypes = ['admin', 'operator', 'auditor', 'worker', 'service', 'user'] as const;
 /** Given once, never changed. */
@@ -36,6 +37,8 @@ export interface Principal {
   readonly certificates_version: number;
   /** Serials issued and maybe still live. */
   readonly live_serials: readonly string[];
+  /** The row as it was read, for conditions that it still is. */
+  readonly row: Row;
 }
 
 const instant = z.number().int().min(0).max(8.64e15).optional().catch(undefined);
@@ -56,7 +59,7 @@ const rowSchema = z.object({
  * Reads a row of the principals table. A row edited to nonsense comes back suspended, with its own reason or
  * 'record invalid', as the gate treats it.
  */
-export const parsePrincipal = (item: Readonly<Record<string, unknown>>): Principal => {
+export const parsePrincipal = (item: Row): Principal => {
   const row = rowSchema.parse(item);
   const active = row.status === 'active' && row.type !== null;
   return {
@@ -69,13 +72,20 @@ export const parsePrincipal = (item: Readonly<Record<string, unknown>>): Princip
     ...(active ? {} : { suspended_reason: row.suspended_reason || recordInvalid }),
     certificates_version: row.certificates_version,
     live_serials: row.live_serials,
+    row: item,
   };
 };
 
 /** What the API shows of a principal; times in ms since the epoch. */
-export type PrincipalView = Omit<Principal, 'recorded_status' | 'certificates_version' | 'live_serials'>;
+export type PrincipalView = Omit<Principal, 'recorded_status' | 'certificates_version' | 'live_serials' | 'row'>;
 
 export const viewPrincipal = (principal: Principal): PrincipalView => {
-  const { recorded_status: _recorded, certificates_version: _version, live_serials: _serials, ...view } = principal;
+  const {
+    recorded_status: _recorded,
+    certificates_version: _version,
+    live_serials: _serials,
+    row: _row,
+    ...view
+  } = principal;
   return view;
 };

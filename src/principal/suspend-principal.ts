@@ -2,13 +2,14 @@
 import type { Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { mustReach, type Reach } from '../access/roles.ts';
+import { guardLastAdmin } from '../access/usable-admins.ts';
 import { type Step, transact, untilSettled } from '../aws/transact.ts';
+import { unchanged } from '../aws/unchanged.ts';
 import { NotAllowed } from '../errors.ts';
 import { tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { getPrincipal } from './get-principal.ts';
 import type { Principal } from './principal.ts';
-import { guardLastAdmin } from './usable-admins.ts';
 
 export interface Suspension {
   readonly caller: Caller;
@@ -20,7 +21,8 @@ export interface Suspension {
 }
 
 /**
- * Suspending a suspended principal keeps the first reason and time. A row edited to nonsense becomes a suspended one.
+ * Suspending a suspended principal keeps the first reason and time, and stops an activation that is under way.
+ * A row edited to nonsense becomes a suspended one.
  * @throws NotFound, NotAllowed, Conflict when no usable admin would be left.
  */
 export const suspendPrincipal = (world: World, input: Suspension): Promise<Principal> =>
@@ -29,26 +31,23 @@ export const suspendPrincipal = (world: World, input: Suspension): Promise<Princ
     if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force');
     const principal = await getPrincipal(world, principal_id);
     mustReach(input.reach, caller, principal);
-    if (principal.recorded_status === 'suspended') return principal;
-
+    const again = principal.recorded_status === 'suspended';
     const suspended_at = world.now();
+    const { expression, names, values } = unchanged(principal.row, ['status']);
     const suspend: Step = {
       item: {
         Update: {
           TableName: tableName(world.deployment, 'principals'),
           Key: { principal_id },
-          UpdateExpression: 'SET #status = :suspended, suspended_at = :now, suspended_reason = :reason',
-          ConditionExpression: `attribute_exists(principal_id) AND ${
-            principal.recorded_status === 'active'
-              ? '#status = :active'
-              : '(attribute_not_exists(#status) OR (#status <> :active AND #status <> :suspended))'
-          }`,
-          ExpressionAttributeNames: { '#status': 'status' },
+          UpdateExpression: again
+            ? 'SET suspension = :suspension'
+            : 'SET suspension = :suspension, #read_status = :suspended, suspended_at = :now, suspended_reason = :reason',
+          ConditionExpression: `attribute_exists(principal_id) AND ${expression}`,
+          ExpressionAttributeNames: names,
           ExpressionAttributeValues: {
-            ':suspended': 'suspended',
-            ':active': 'active',
-            ':now': suspended_at,
-            ':reason': reason,
+            ...values,
+            ':suspension': Buffer.from(world.randomBytes(8)).toString('hex'),
+            ...(again ? {} : { ':suspended': 'suspended', ':now': suspended_at, ':reason': reason }),
           },
         },
       },
@@ -56,15 +55,16 @@ export const suspendPrincipal = (world: World, input: Suspension): Promise<Princ
     };
     const guard =
       principal.type === 'admin' && principal.status === 'active'
-        ? await guardLastAdmin(world, { removing: { principal_id }, force })
+        ? [await guardLastAdmin(world, { removing: { principal_id }, force })]
         : [];
     const steps: Step[] = [
       suspend,
-      ...guard.map((item): Step => ({ item, otherwise: 'again' })),
+      ...guard,
       ...(principal_id === caller.principal_id ? [] : [callerIsActive(world, caller)]),
       ...callerStands(world, caller),
     ];
     if ((await transact(world, steps)) === 'again') return 'again';
+    if (again) return principal;
     return {
       ...principal,
       status: 'suspended',
