@@ -39,7 +39,7 @@ export const authorizer = ({ deployment, service, readRecords, now, write }: Gat
     const resource = stageResource(at(event, 'methodArn'));
     const pem = at(event, 'requestContext', 'identity', 'clientCert', 'clientCertPem');
     const { certificate, remembered } = certificates(typeof pem === 'string' ? pem : '');
-    if (remembered) report.remembered();
+    report.requested(remembered, now());
     if (!certificate) {
       report.denied(certificate, unreadableCertificate, now());
       return denyAnswer(resource, unreadableCertificate.message);

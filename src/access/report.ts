@@ -5,15 +5,18 @@ import type { PresentedCertificate } from './certificate.ts';
 import type { Deny } from './decide.ts';
 import { clean } from './reason.ts';
 
-/** Successes are summed for this long; milliseconds. */
+/**
+ * What is summed is told by the first request after this many milliseconds, and when this much is counted. Lost are the
+ * last sums of an environment that is reaped before it: no timer could tell them, since an environment without a
+ * request is frozen.
+ */
 const period = 60_000;
+const most = 1_000;
 
-/** A metric of value `value` with the line's own fields as dimensions. */
-interface Metric {
-  readonly name: string;
-  readonly value: number;
-  readonly dimensions: readonly string[];
-}
+/** Metrics that a line counts, by name, each with those of the line's fields that are its dimensions. */
+type Metrics = Readonly<Record<string, readonly string[]>>;
+
+const outcome: Metrics = { mtls_auth_total: ['result', 'principal_type'] };
 
 export interface Reporter {
   readonly deployment: Deployment;
@@ -25,17 +28,18 @@ export interface Reporter {
 
 /** Instants are ms since the epoch. */
 export const openReport = ({ deployment, service, write }: Reporter) => {
-  let successes: Partial<Record<PrincipalType, number>> = {};
-  let hits = 0;
-  let flushed = Number.NEGATIVE_INFINITY;
+  /** By principal type, and of certificates: how many, and when the last of them came. */
+  const sums = new Map<PrincipalType | 'certificate', { readonly count: number; readonly last: number }>();
+  let counted = 0;
+  let told = Number.NEGATIVE_INFINITY;
 
-  const directive = ({ name, dimensions }: Metric) => ({
+  const directive = ([Name, dimensions]: [string, readonly string[]]) => ({
     Namespace: metricsNamespace(deployment),
     Dimensions: [dimensions],
-    Metrics: [{ Name: name, Unit: 'Count' }],
+    Metrics: [{ Name, Unit: 'Count' }],
   });
-  /** CloudWatch embedded metric format: the fields that `_aws` names are the metrics and their dimensions. */
-  const line = (level: string, message: string, now: number, fields: object, metrics: readonly Metric[] = []): void => {
+  /** CloudWatch embedded metric format: the fields that `_aws` names are the metrics, here all of `value`. */
+  const line = (level: string, message: string, now: number, fields: object, metrics?: Metrics, value = 1): void => {
     const trace = /Root=([^;]+)/.exec(process.env._X_AMZN_TRACE_ID ?? '')?.[1];
     const text = JSON.stringify({
       level,
@@ -45,42 +49,47 @@ export const openReport = ({ deployment, service, write }: Reporter) => {
       sampling_rate: 0,
       xray_trace_id: trace,
       ...fields,
-      ...Object.fromEntries(metrics.map(({ name, value }) => [name, value])),
-      _aws: metrics.length ? { Timestamp: now, CloudWatchMetrics: metrics.map(directive) } : undefined,
+      ...(metrics && {
+        ...Object.fromEntries(Object.keys(metrics).map((name) => [name, value])),
+        _aws: { Timestamp: now, CloudWatchMetrics: Object.entries(metrics).map(directive) },
+      }),
     });
     write(`${text}\n`);
   };
 
-  const outcome = (value: number): Metric => ({
-    name: 'mtls_auth_total',
-    value,
-    dimensions: ['result', 'principal_type'],
-  });
   /** What a certificate says of itself is the client's word. */
   const identity = (certificate: PresentedCertificate | undefined) => ({
     principal_id: clean(certificate?.commonName ?? '') || 'unknown',
     serial: certificate?.serial_number ?? 'unknown',
   });
 
+  const count = (what: PrincipalType | 'certificate', now: number): void => {
+    sums.set(what, { count: (sums.get(what)?.count ?? 0) + 1, last: now });
+    counted++;
+  };
+  /** Writes the sums that are due, each as of the last that it counts, so that none falls into a later minute. */
+  const tell = (now: number): void => {
+    if (!counted || (now - told < period && counted < most)) return;
+    for (const [what, { count: value, last }] of sums)
+      if (what === 'certificate')
+        line('INFO', 'parsed certificates remembered', last, { type: what }, { mtls_cache_hits: ['type'] }, value);
+      else line('INFO', 'authentication successes', last, { result: 'success', principal_type: what }, outcome, value);
+    sums.clear();
+    counted = 0;
+    told = now;
+  };
+
   return {
-    /** A certificate that had been parsed before. */
-    remembered: (): void => {
-      hits++;
+    /** Before any of the others, of every request: tells what is due. `remembered`: its certificate was parsed before. */
+    requested: (remembered: boolean, now: number): void => {
+      tell(now);
+      if (remembered) count('certificate', now);
     },
 
-    /** Counts; writes the sums, a line per principal type and one for the parsed certificates, at most once a minute. */
+    /** Counts; the first after a quiet minute is told at once. */
     allowed: (type: PrincipalType, now: number): void => {
-      successes[type] = (successes[type] ?? 0) + 1;
-      if (now - flushed < period) return;
-      for (const [principal_type, count] of Object.entries(successes))
-        line('INFO', 'authentication successes', now, { result: 'success', principal_type }, [outcome(count)]);
-      if (hits)
-        line('INFO', 'parsed certificates remembered', now, { type: 'certificate' }, [
-          { name: 'mtls_cache_hits', value: hits, dimensions: ['type'] },
-        ]);
-      hits = 0;
-      successes = {};
-      flushed = now;
+      count(type, now);
+      tell(now);
     },
 
     /** One line. `certificate` is undefined where it could not be read. */
@@ -99,7 +108,7 @@ export const openReport = ({ deployment, service, write }: Reporter) => {
           answer: message,
           ...mark,
         },
-        foreign ? [outcome(1), { name: 'mtls_foreign_certificate_total', value: 1, dimensions: [] }] : [outcome(1)],
+        foreign ? { ...outcome, mtls_foreign_certificate_total: [] } : outcome,
       );
     },
 

@@ -15,8 +15,8 @@ const eventOf = (clientCertPem: unknown, more: object = {}) => ({
 
 const lines: string[] = [];
 const readRecords = vi.fn<(principal: string | undefined, serial: string) => Promise<Records>>();
-const gate = () =>
-  authorizer({ deployment, service: 'gate', readRecords, now: () => now, write: (line) => lines.push(line) });
+const gate = (clock = () => now) =>
+  authorizer({ deployment, service: 'gate', readRecords, now: clock, write: (line) => lines.push(line) });
 beforeEach(() => {
   lines.length = 0;
   readRecords.mockReset();
@@ -67,6 +67,24 @@ describe('a request with a live certificate', () => {
     const one = gate();
     for (let call = 0; call < 50; call++) await one(eventOf(pem));
     expect(lines).toHaveLength(1);
+  });
+
+  it.each([
+    ['is refused', () => eventOf('garbage'), async () => goodRecords(pem)],
+    ['is let in', () => eventOf(pem), async () => goodRecords(pem)],
+    ['cannot be told', () => eventOf(pem), () => Promise.reject(new Error('boom'))],
+  ])('has the sum of a minute before it told by a next one that %s, as of its own time', async (_, next, read) => {
+    let clock = now;
+    const one = gate(() => clock);
+    for (let call = 0; call < 60; call++, clock += 1_000) await one(eventOf(pem));
+    clock += 600_000;
+    readRecords.mockImplementation(read);
+    await one(next()).catch(() => undefined);
+    const told = lines.map((line) => JSON.parse(line)).filter(({ message }) => message === 'authentication successes');
+    expect(told.map((line) => [line.mtls_auth_total, line._aws.Timestamp - now])).toEqual([
+      [1, 0],
+      [59, 59_000],
+    ]);
   });
 });
 

@@ -126,56 +126,105 @@ describe('a denial', () => {
   });
 });
 
+/** One line's sum, and how many ms after the test's beginning CloudWatch puts it. */
+const sums = () =>
+  parsed().flatMap((line) => {
+    const { Timestamp } = line._aws as { Timestamp: number };
+    expect(line.timestamp).toBe(new Date(Timestamp).toISOString());
+    return line.result === 'success' ? [[line.mtls_auth_total, Timestamp - now]] : [];
+  });
+
 describe('successes', () => {
   it('are summed: the first is told at once, then one line a minute, and none is lost', () => {
     const one = report();
-    for (let call = 0; call <= 600; call++) one.allowed('worker', now + call * 200);
-    expect(parsed().map((line) => line.mtls_auth_total)).toEqual([1, 300, 300]);
+    for (let call = 0; call < 600; call++) {
+      one.requested(false, now + call * 200);
+      one.allowed('worker', now + call * 200);
+    }
+    one.requested(false, now + 120_000);
+    expect(sums()).toEqual([
+      [1, 0],
+      [299, 59_800],
+      [300, 119_800],
+    ]);
     expect(metrics(parsed()[1])).toEqual([
       {
         namespace: 'airunner/prod',
         name: 'mtls_auth_total',
-        value: 300,
+        value: 299,
         dimensions: { result: 'success', principal_type: 'worker' },
       },
     ]);
   });
 
-  it('after a quiet minute are told at once', () => {
+  it('of a minute count in that minute, however late the next request comes', () => {
     const one = report();
-    one.allowed('worker', now);
-    one.allowed('worker', now + 60_000);
-    expect(parsed().map((line) => line.mtls_auth_total)).toEqual([1, 1]);
+    for (let call = 0; call < 60; call++) {
+      one.requested(false, now + call * 1_000);
+      one.allowed('worker', now + call * 1_000);
+    }
+    one.requested(false, now + 600_000);
+    one.allowed('worker', now + 600_000);
+    expect(sums()).toEqual([
+      [1, 0],
+      [59, 59_000],
+    ]);
+    one.requested(false, now + 660_000);
+    expect(sums().at(-1)).toEqual([1, 600_000]);
   });
 
-  it('are told apart by principal type', () => {
+  it('are told when there are a thousand, so that no more are ever lost', () => {
+    const one = report();
+    for (let call = 0; call < 2_001; call++) one.allowed('worker', now + call);
+    expect(sums()).toEqual([
+      [1, 0],
+      [1_000, 1_000],
+      [1_000, 2_000],
+    ]);
+  });
+
+  it('after a quiet minute are told at once', () => {
+    const one = report();
+    for (const at of [0, 60_000]) {
+      one.requested(false, now + at);
+      one.allowed('worker', now + at);
+    }
+    expect(sums()).toEqual([
+      [1, 0],
+      [1, 60_000],
+    ]);
+  });
+
+  it('are told apart by principal type, each as of its last', () => {
     const one = report();
     one.allowed('admin', now);
     one.allowed('worker', now + 1);
     one.allowed('admin', now + 2);
     one.allowed('worker', now + 60_000);
-    expect(parsed().map((line) => [line.principal_type, line.mtls_auth_total])).toEqual([
-      ['admin', 1],
-      ['worker', 2],
-      ['admin', 1],
+    expect(parsed().map((line) => line.principal_type)).toEqual(['admin', 'worker', 'admin']);
+    expect(sums()).toEqual([
+      [1, 0],
+      [2, 60_000],
+      [1, 2],
     ]);
   });
 
   it('write less than 100 bytes a call', () => {
     const one = report();
-    for (let call = 0; call < 100; call++) {
-      one.remembered();
-      one.allowed('worker', now + call);
+    for (let call = 0; call < 6_000; call++) {
+      one.requested(true, now + call * 20);
+      one.allowed('worker', now + call * 20);
+      if (call === 100) expect(lines.join('').length / call).toBeLessThan(100);
     }
-    expect(lines.join('').length / 100).toBeLessThan(100);
+    expect(lines.join('').length / 6_000).toBeLessThan(5);
   });
 
   it('bring the sum of the parsed certificates along', () => {
     const one = report();
     one.allowed('worker', now);
-    for (let call = 0; call < 5; call++) one.remembered();
+    for (let call = 0; call < 5; call++) one.requested(true, now + 1);
     one.allowed('worker', now + 60_000);
-    expect(metrics(parsed().at(-1))).toEqual([
+    expect(metrics(parsed()[1])).toEqual([
       { namespace: 'airunner/prod', name: 'mtls_cache_hits', value: 5, dimensions: { type: 'certificate' } },
     ]);
     expect(lines).toHaveLength(3);
