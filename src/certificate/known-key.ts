@@ -1,6 +1,7 @@
 /** What `controls` knows of a public key: it belongs to one principal, and a compromised one is never accepted again. */
-import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import { queryAll } from '../aws/query-all.ts';
 import type { Step } from '../aws/transact.ts';
 import { InvalidInput } from '../errors.ts';
 import { certificateIndexes, controlKeys, tableName } from '../names.ts';
@@ -34,22 +35,14 @@ export const checkKnownKey = async (world: World, public_key_sha256: string, pri
 };
 
 const hasCompromisedCertificate = async (world: World, public_key_sha256: string): Promise<boolean> => {
-  let start: Record<string, unknown> | undefined;
-  do {
-    const page = await world.documents.send(
-      new QueryCommand({
-        TableName: tableName(world.deployment, 'certificates'),
-        IndexName: certificateIndexes.byPublicKey,
-        KeyConditionExpression: 'public_key_sha256 = :key',
-        FilterExpression: 'revocation_reason = :compromise AND revoked <> :false',
-        ExpressionAttributeValues: { ':key': public_key_sha256, ':compromise': 'key_compromise', ':false': false },
-        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-      }),
-    );
-    if ((page.Items ?? []).length > 0) return true;
-    start = page.LastEvaluatedKey;
-  } while (start !== undefined);
-  return false;
+  const found = await queryAll(world, {
+    TableName: tableName(world.deployment, 'certificates'),
+    IndexName: certificateIndexes.byPublicKey,
+    KeyConditionExpression: 'public_key_sha256 = :key',
+    FilterExpression: 'revocation_reason = :compromise AND revoked <> :false',
+    ExpressionAttributeValues: { ':key': public_key_sha256, ':compromise': 'key_compromise', ':false': false },
+  });
+  return found.length > 0;
 };
 
 /** Makes the key the principal's, or fails when it is another's or compromised by then. */

@@ -2,10 +2,10 @@
 import type { Caller } from '../access/caller.ts';
 import { callerCertificateStands, callerIsActive, generationIs } from '../access/caller-stands.ts';
 import type { Reach } from '../access/roles.ts';
+import { guardLastAdmin } from '../access/usable-admins.ts';
 import type { Step } from '../aws/transact.ts';
 import { tableName } from '../names.ts';
 import { type Principal, recordInvalid } from '../principal/principal.ts';
-import { guardLastAdmin } from '../principal/usable-admins.ts';
 import type { World } from '../world.ts';
 import type { Certificate, RevocationReason } from './certificate.ts';
 
@@ -59,7 +59,7 @@ export const revocationSteps = async (
 ): Promise<Step[]> => {
   const guard =
     principal?.type === 'admin' && principal.status === 'active' && all.length > 0
-      ? await guardLastAdmin(world, { removing: { serial_numbers: all }, force })
+      ? [await guardLastAdmin(world, { removing: { serial_numbers: all }, force })]
       : [];
   return [
     ...now.map(
@@ -76,7 +76,7 @@ export const revocationSteps = async (
         otherwise: 'again',
       }),
     ),
-    ...guard.map((item): Step => ({ item, otherwise: 'again' })),
+    ...guard,
     generationIs(world, caller.generation),
     ...(now.includes(caller.serial_number) ? [] : [callerCertificateStands(world, caller)]),
     ...(reason === 'key_compromise' && principal?.principal_id === caller.principal_id

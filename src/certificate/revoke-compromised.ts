@@ -1,6 +1,6 @@
 /** Revokes for key_compromise: the certificate, what was renewed from it, what shares a key with those; and bars the keys. */
-import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { batchGet } from '../aws/batch-get.ts';
+import { queryAll } from '../aws/query-all.ts';
 import { type Step, transact } from '../aws/transact.ts';
 import { NotAllowed } from '../errors.ts';
 import { certificateIndexes, controlKeys, tableName } from '../names.ts';
@@ -100,25 +100,18 @@ const subjectStep = (world: World, { certificate, principal, caller }: Found, ow
 const fellWith = async (world: World, named: Certificate): Promise<string[]> => {
   if (named.principal_id === undefined || named.revoked_at === undefined) return [];
   if (named.revocation_reason !== 'key_compromise') return [];
-  const serials: string[] = [];
-  let start: Record<string, unknown> | undefined;
-  do {
-    const page = await world.documents.send(
-      new QueryCommand({
-        TableName: tableName(world.deployment, 'certificates'),
-        IndexName: certificateIndexes.byPrincipal,
-        KeyConditionExpression: 'principal_id = :principal',
-        FilterExpression: 'revoked_at = :at AND revocation_reason = :reason',
-        ExpressionAttributeValues: {
-          ':principal': named.principal_id,
-          ':at': named.revoked_at,
-          ':reason': named.revocation_reason,
-        },
-        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-      }),
-    );
-    serials.push(...(page.Items ?? []).map((item) => parseCertificate(item).serial_number));
-    start = page.LastEvaluatedKey;
-  } while (start !== undefined);
-  return serials.filter((serial) => serial !== named.serial_number);
+  const rows = await queryAll(world, {
+    TableName: tableName(world.deployment, 'certificates'),
+    IndexName: certificateIndexes.byPrincipal,
+    KeyConditionExpression: 'principal_id = :principal',
+    FilterExpression: 'revoked_at = :at AND revocation_reason = :reason',
+    ExpressionAttributeValues: {
+      ':principal': named.principal_id,
+      ':at': named.revoked_at,
+      ':reason': named.revocation_reason,
+    },
+  });
+  return rows
+    .map((row) => parseCertificate(row).serial_number)
+    .filter((serial_number) => serial_number !== named.serial_number);
 };

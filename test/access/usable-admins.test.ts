@@ -1,10 +1,10 @@
 /** The last admin who can get in stays, whoever suspends whom at the same time. */
 import { expect, it } from 'vitest';
+import { guardLastAdmin } from '../../src/access/usable-admins.ts';
 import { Conflict, NotAllowed } from '../../src/errors.ts';
 import { suspendPrincipal } from '../../src/principal/suspend-principal.ts';
-import { guardLastAdmin } from '../../src/principal/usable-admins.ts';
 import { describeWithEmulator } from '../emulator.ts';
-import { makeDeployment } from './deployment.ts';
+import { makeDeployment } from '../principal/deployment.ts';
 
 describeWithEmulator('the last usable admin', (emulator) => {
   const twoAdmins = async () => {
@@ -91,9 +91,9 @@ describeWithEmulator('the last usable admin', (emulator) => {
   it('cannot lose its last certificate either', async () => {
     const { a, b, world } = await twoAdmins();
     const removing = { serial_numbers: [a.serial_number] };
-    expect(await guardLastAdmin(world, { removing, force: false })).toHaveLength(1);
+    expect(await guardLastAdmin(world, { removing, force: false })).toMatchObject({ otherwise: 'again' });
     const both = { serial_numbers: [a.serial_number, b.serial_number] };
     await expect(guardLastAdmin(world, { removing: both, force: false })).rejects.toThrow(Conflict);
-    expect(await guardLastAdmin(world, { removing: both, force: true })).toHaveLength(1);
+    expect(await guardLastAdmin(world, { removing: both, force: true })).toMatchObject({ otherwise: 'again' });
   });
 });
