@@ -11,6 +11,9 @@ export interface BundleChange {
   readonly remove?: readonly string[] | undefined;
 }
 
+/** What SSM's standard tier keeps in `ca-cert`; far below API Gateway's own 1,000 certificates and 1 MB. */
+const mostBytes = 4_096;
+
 /** Lower-case hex of the SHA-256 of the certificate's DER. */
 export const fingerprintOf = (certificate: X509Certificate): string =>
   certificate.fingerprint256.replaceAll(':', '').toLowerCase();
@@ -54,7 +57,14 @@ export function changeBundle(
   }
   if (all.size === 0) throw new Conflict('the truststore would be empty; add a certificate first');
   const same = all.size === before.length && before.every((certificate) => all.has(fingerprintOf(certificate)));
-  return same ? bundle : [...all.values()].map((certificate) => certificate.toString()).join('');
+  if (same) return bundle;
+  const after = [...all.values()].map((certificate) => certificate.toString()).join('');
+  if (after.length > mostBytes)
+    throw new InvalidInput(
+      'add',
+      `the bundle would have ${after.length} bytes, ${mostBytes} are possible; remove one first`,
+    );
+  return after;
 }
 
 const readAddition = (pem: string): X509Certificate[] => {
