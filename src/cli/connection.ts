@@ -1,12 +1,33 @@
 /** What went wrong between here and the server, in one line that says what to do. */
 import { Misuse, Refused } from './failure.ts';
+import type { Identity } from './identity.ts';
+import { readCertificate } from './pair.ts';
+import { clean, date } from './print.ts';
 import type { Settings } from './settings.ts';
 
 const certificateRefused =
   /^ERR_SSL_.*ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_EXPIRED|CERTIFICATE_REVOKED|CERTIFICATE_UNKNOWN|CERTIFICATE_REQUIRED|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED|HANDSHAKE_FAILURE)$/;
 
+/** Why a server that asks for client certificates does not let ours in, as far as the certificate itself can tell. */
+export const explainCertificate = ({ server }: Settings, { files, certificatePem }: Identity): Refused => {
+  const certificate = readCertificate(certificatePem);
+  const until = Date.parse(certificate?.validTo ?? '');
+  if (until <= Date.now())
+    return new Refused(`the client certificate ${files.cert} expired on ${date(until)}; have another one issued`);
+  const from = Date.parse(certificate?.validFrom ?? '');
+  if (from > Date.now())
+    return new Refused(
+      `the client certificate ${files.cert} is not valid before ${date(from)}; is this machine's clock right?`,
+    );
+  const issuer = clean((certificate?.issuer ?? '').replaceAll('\n', ', '));
+  return new Refused(
+    `${server.origin} does not trust the CA of ${files.cert} (issuer ${issuer}), or refuses it at TLS`,
+  );
+};
+
 /** The failure that an error of node:https stands for. */
-export const explainConnection = (error: unknown, { server, cacert, clientCert }: Settings): Misuse | Refused => {
+export const explainConnection = (error: unknown, settings: Settings, identity: Identity): Misuse | Refused => {
+  const { server, cacert, clientCert } = settings;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const name = error instanceof Error ? error.name : '';
   const detail = error instanceof Error ? error.message : String(error);
@@ -44,10 +65,7 @@ export const explainConnection = (error: unknown, { server, cacert, clientCert }
       );
     default:
   }
-  if (certificateRefused.test(code))
-    return new Refused(
-      `${server.origin} refused the client certificate ${clientCert}: is it expired or from another CA?`,
-    );
+  if (certificateRefused.test(code)) return explainCertificate(settings, identity);
   if (code.startsWith('ERR_OSSL_PEM') || code.startsWith('ERR_OSSL_X509'))
     return new Misuse(`--cacert: ${cacert ?? ''} is not a bundle of certificates in PEM form`);
   return new Refused(`${cannot}: ${detail.split('\n')[0]}`);

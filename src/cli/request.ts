@@ -1,7 +1,7 @@
 /** One request to the server over mutual TLS, and its answer or the line that says why not. */
 import { request as httpsRequest } from 'node:https';
 import { z } from 'zod';
-import { explainConnection } from './connection.ts';
+import { explainCertificate, explainConnection } from './connection.ts';
 import { Misuse, Refused } from './failure.ts';
 import { readText } from './files.ts';
 import { type Identity, readIdentity } from './identity.ts';
@@ -91,6 +91,10 @@ const parseJson = (text: string): unknown => {
   }
 };
 
+/** API Gateway's own answer to a client certificate that its truststore does not verify; the gate and the routes say more. */
+const turnedAway = ({ status, text }: Reply): boolean =>
+  status === 403 && z.strictObject({ message: z.literal('Forbidden') }).safeParse(parseJson(text)).success;
+
 const refusalOf = ({ status, text }: Reply): Misuse | Refused => {
   const said = refusalSchema.safeParse(parseJson(text)).data;
   const line = said?.detail ?? said?.message ?? said?.title ?? 'the server refused without a reason';
@@ -142,7 +146,7 @@ export const connect = async (terminal: Terminal, options: ServerOptions): Promi
     try {
       return await exchange(settings, tls, call);
     } catch (error) {
-      throw explainConnection(error, settings);
+      throw explainConnection(error, settings, identity);
     }
   };
   const send = async <T>(schema: z.ZodType<T>, call: Call): Promise<T> => {
@@ -156,6 +160,7 @@ export const connect = async (terminal: Terminal, options: ServerOptions): Promi
       return reply;
     };
     const reply = await withProgress(terminal, `asking ${settings.server.host}`, work());
+    if (turnedAway(reply)) throw explainCertificate(settings, identity);
     if (reply.status < 200 || reply.status > 299) throw refusalOf(reply);
     const parsed = schema.safeParse(parseJson(reply.text));
     if (!parsed.success)

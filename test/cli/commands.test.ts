@@ -187,6 +187,13 @@ describe('certificate', () => {
     });
   });
 
+  it('issue asks for no certificate for a key that others can read', async () => {
+    writeFileSync(session.file('w-key.pem'), writeKey(makeKey()), { mode: 0o644 });
+    const result = await everleaf('certificate issue w --key-out=~/w-key.pem --cert-out=~/w-cert.pem');
+    expect(result).toMatchObject({ code: 2, err: expect.stringMatching(/^everleaf: --key-out: .*chmod 600 /) });
+    expect(server.asked).toEqual([]);
+  });
+
   it('issue prints the certificate for a CSR from a file', async () => {
     server.answer = issue;
     const key = makeKey();
@@ -300,7 +307,21 @@ describe('a refusal of the server', () => {
       1,
       'everleaf: authentication unavailable\n',
     ]);
-    expect(await refusal(403, { message: 'Forbidden' })).toEqual([1, 'everleaf: Forbidden\n']);
+  });
+  it('of a certificate, which API Gateway gives no reason for, names what the certificate itself tells', async () => {
+    expect(await refusal(403, { message: 'Forbidden' })).toEqual([
+      1,
+      `everleaf: ${server.url} does not trust the CA of ${session.file('admin-cert.pem')} (issuer CN=Client CA), or refuses it at TLS\n`,
+    ]);
+    const expired = await clientCa.issue(adminKey, 'CN=admin-bootstrap', { days: -1 });
+    writeFileSync(session.file('admin-cert.pem'), expired.pem);
+    await server.close();
+    server = await startServer(serverCa, clientCa, { lenient: true });
+    const on = new Date(expired.expires_at).toISOString().replace('.000Z', 'Z');
+    expect(await refusal(403, { message: 'Forbidden' })).toEqual([
+      1,
+      `everleaf: the client certificate ${session.file('admin-cert.pem')} expired on ${on}; have another one issued\n`,
+    ]);
   });
   it('says something even when the server says nothing, or something else', async () => {
     expect(await refusal(502, '<html>')).toEqual([1, 'everleaf: the server refused without a reason (502)\n']);

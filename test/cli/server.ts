@@ -26,11 +26,14 @@ export interface TestServer {
   readonly close: () => Promise<void>;
 }
 
-/** Its own certificate is from `serverCa`, for 127.0.0.1 unless `names` says otherwise; clients must come from `clientCa`. */
+/**
+ * Its own certificate is from `serverCa`, for 127.0.0.1 unless `names` says otherwise; clients must come from `clientCa`,
+ * or are refused at TLS. With `lenient` they get an answer, as from API Gateway.
+ */
 export const startServer = async (
   serverCa: Authority,
   clientCa: Authority,
-  wish: { names?: string[]; days?: number } = {},
+  { lenient = false, ...wish }: { names?: string[]; days?: number; lenient?: boolean } = {},
 ): Promise<TestServer> => {
   const key = makeKey();
   const certificate = await serverCa.issue(key, 'CN=server', { names: ['127.0.0.1'], ...wish });
@@ -39,7 +42,7 @@ export const startServer = async (
     cert: certificate.pem,
     ca: clientCa.pem,
     requestCert: true,
-    rejectUnauthorized: true,
+    rejectUnauthorized: !lenient,
   };
   const asked: Asked[] = [];
   const server: Server = createServer(tls, (request, response) => {
