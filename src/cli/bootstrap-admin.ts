@@ -3,8 +3,9 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { makeCsr, makeKey, writeKey } from '../authority/make-csr.ts';
 import { Misuse, Refused } from './failure.ts';
-import { privateMode, publicMode, readIfThere, writeAtomically } from './files.ts';
+import { privateMode, publicMode, readIfThere, readOurs, writeAtomically } from './files.ts';
 import { belongTogether, installPair, isEncrypted, nextOf, type PairFiles, readKey } from './pair.ts';
+import type { Terminal } from './terminal.ts';
 
 export interface AdminFiles extends PairFiles {
   readonly principal_id: 'admin-bootstrap' | 'admin-emergency';
@@ -33,18 +34,22 @@ export const isHalfDone = ({ cert, key }: PairFiles): boolean =>
 
 /**
  * The key to ask a certificate for. First time: in its place. Beside an existing pair: as `.next`. One that an earlier
- * run left without its certificate is used again.
+ * run left without its certificate is used again, if nobody else can have put it there.
  */
 const prepareKey = (
+  terminal: Terminal,
   files: AdminFiles,
   passphrase: string | undefined,
 ): { key: KeyObject; pem: string; replaces: boolean } => {
   const replaces = readIfThere(files.key, '--output-dir') !== null && !isHalfDone(files);
   const file = replaces ? nextOf(files.key) : files.key;
-  const left = readIfThere(file, '--output-dir');
+  const left = readOurs(file, '--output-dir', privateMode);
   if (left !== null) {
     const key = isEncrypted(left) === files.sealed ? readKey(left, passphrase) : null;
-    if (key !== null) return { key, pem: left, replaces };
+    if (key !== null) {
+      terminal.err(`using the key in ${file}, which has no certificate yet\n`);
+      return { key, pem: left, replaces };
+    }
     if (!replaces)
       throw new Misuse(
         files.sealed
@@ -59,11 +64,12 @@ const prepareKey = (
 
 /** Makes the key, has the certificate issued, writes both. `issue` hands a CSR in and gets the certificate. */
 export const bootstrapAdmin = async (
+  terminal: Terminal,
   files: AdminFiles,
   passphrase: string | undefined,
   issue: (principal_id: string, csr: string) => Promise<{ pem: string }>,
 ): Promise<void> => {
-  const { key, pem, replaces } = prepareKey(files, passphrase);
+  const { key, pem, replaces } = prepareKey(terminal, files, passphrase);
   const certificate = (await issue(files.principal_id, await makeCsr(key))).pem;
   if (!belongTogether(certificate, key))
     throw new Refused(`the certificate issued for ${files.principal_id} is of another key; nothing was replaced`);

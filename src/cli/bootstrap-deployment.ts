@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { z } from 'zod';
 import type { Operator } from '../aws/operator.ts';
-import { deploymentWord } from '../names.ts';
+import { environmentWord, nameWord } from '../names.ts';
 import { adminFiles, bootstrapAdmin, isHalfDone } from './bootstrap-admin.ts';
 import { findDeployment } from './deployment.ts';
 import { Misuse, Refused } from './failure.ts';
@@ -48,12 +48,11 @@ export const bootstrapDeployment = async (
   options: BootstrapOptions,
 ): Promise<void> => {
   const { environment, domain } = options;
-  for (const [option, word] of [
-    ['--environment', environment],
-    ['--name', options.name],
+  for (const [option, word, shape] of [
+    ['--environment', environment, environmentWord],
+    ['--name', options.name, nameWord],
   ] as const)
-    if (word !== undefined && !deploymentWord.test(word))
-      throw new Misuse(`${option}: must match ${deploymentWord.source}`);
+    if (word !== undefined && !shape.test(word)) throw new Misuse(`${option}: must match ${shape.source}`);
   const doing = <T>(what: string, work: Promise<T>): Promise<T> => withProgress(terminal, what, work);
   const name = options.name ?? (terminal.env.EVERLEAF_NAME || undefined);
   const stacks = await doing('looking for the deployed stack', operator.listStacks());
@@ -93,7 +92,7 @@ export const bootstrapDeployment = async (
       operator.invoke(deployment, 'issue-admin-certificate', { principal_id, csr }, issuedSchema);
     await doing(
       `having a certificate issued for ${files.principal_id}`,
-      bootstrapAdmin(files, files.sealed ? passphrase : undefined, request),
+      bootstrapAdmin(terminal, files, files.sealed ? passphrase : undefined, request),
     );
     say(
       `${files.cert}, ${files.key}: ${files.principal_id}${files.sealed ? ', its key sealed with the passphrase' : ''}`,

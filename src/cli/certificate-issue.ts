@@ -9,6 +9,7 @@ import {
   privateMode,
   publicMode,
   readIfThere,
+  readOurs,
   readText,
   replaceFile,
   writeAtomically,
@@ -28,7 +29,7 @@ export type IssueOptions = ServerOptions & {
 
 /** A new key in the file; the key that an earlier run left there without its certificate. @throws Misuse for any other file. */
 const keyIn = (terminal: Terminal, file: string, certificate: string | undefined): KeyObject => {
-  const existing = readIfThere(file, '--key-out');
+  const existing = readOurs(file, '--key-out', privateMode);
   if (existing === null) {
     const key = makeKey();
     writeAtomically(file, writeKey(key), privateMode);

@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { makeCsr, makeKey, writeKey } from '../authority/make-csr.ts';
 import { type IssuedAnswer, issuedSchema } from './certificate-answers.ts';
 import { Refused } from './failure.ts';
-import { privateMode, readIfThere, writeAtomically } from './files.ts';
+import { privateMode, publicMode, readIfThere, readOurs, writeAtomically } from './files.ts';
 import { belongTogether, installPair, isEncrypted, nextOf, readCertificate, readKey } from './pair.ts';
 import { date, json, lines } from './print.ts';
 import { connect } from './request.ts';
@@ -14,9 +14,12 @@ import type { Terminal } from './terminal.ts';
 export type RenewOptions = ServerOptions & { readonly newKey?: true; readonly force?: true };
 
 /** The key of a renewal that did not come to its end, or a new one; on disk before it is asked a certificate for. */
-const nextKey = (file: string): string => {
-  const left = readIfThere(nextOf(file), file);
-  if (left !== null && !isEncrypted(left) && readKey(left) !== null) return left;
+const nextKey = (terminal: Terminal, file: string): string => {
+  const left = readOurs(nextOf(file), '--client-key', privateMode);
+  if (left !== null && !isEncrypted(left) && readKey(left) !== null) {
+    terminal.err(`using the key in ${nextOf(file)}, which an earlier run left\n`);
+    return left;
+  }
   const made = writeKey(makeKey());
   writeAtomically(nextOf(file), made, privateMode);
   return made;
@@ -24,7 +27,7 @@ const nextKey = (file: string): string => {
 
 /** What an interrupted renewal received and did not put in place: the key's, and outlasting the one in use. */
 const waiting = (file: string, key: KeyObject, inUse: string): IssuedAnswer | null => {
-  const pem = readIfThere(nextOf(file), file);
+  const pem = readOurs(nextOf(file), '--client-cert', publicMode);
   const certificate = pem === null ? null : readCertificate(pem);
   if (pem === null || certificate === null || !belongTogether(pem, key)) return null;
   const expires_at = Date.parse(certificate.validTo);
@@ -38,7 +41,7 @@ export const renewCertificate = async (terminal: Terminal, options: RenewOptions
   const files = { cert: realpathSync(identity.files.cert), key: realpathSync(identity.files.key) };
   if (options.newKey && isEncrypted(readIfThere(files.key, '--client-key') ?? ''))
     throw new Refused('--new-key: the key is encrypted; renew it without --new-key, or run bootstrap --admin');
-  const keyPem = options.newKey ? nextKey(files.key) : null;
+  const keyPem = options.newKey ? nextKey(terminal, files.key) : null;
   const key = keyPem === null ? identity.key : readKey(keyPem);
   if (key === null) throw new Refused(`cannot read back the key in ${nextOf(files.key)}`);
 

@@ -1,5 +1,5 @@
 /** Bootstrap from a deployed stack to files: first run, later runs, runs that stop anywhere. AWS is played by its answers. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeKey, writeKey } from '../../src/authority/make-csr.ts';
 import type { Operator, Outputs } from '../../src/aws/operator.ts';
@@ -195,6 +195,31 @@ describe('a run that stops', () => {
     failAt = 0;
     session.secrets.push('another passphrase', 'another passphrase');
     expect(await session.everleaf(line)).toMatchObject({ code: 2, err: expect.stringMatching(/another passphrase/) });
+  });
+});
+
+describe('a folder in which others may have put files', () => {
+  const planted = writeKey(makeKey());
+  const plant = (folderMode: number, keyMode: number) => {
+    mkdirSync(session.file('shared'));
+    chmodSync(session.file('shared'), folderMode);
+    writeFileSync(session.file('shared/admin-key.pem'), planted);
+    chmodSync(session.file('shared/admin-key.pem'), keyMode);
+    session.secrets.push(passphrase, passphrase);
+    return session.everleaf(`${line} --output-dir=~/shared`);
+  };
+  it.each([
+    ['is writable by all', 0o777, 0o600, /^everleaf: --output-dir: .*chmod go-w \S+\/shared,/],
+    ['holds a key that others can read', 0o755, 0o644, /^everleaf: --output-dir: .*chmod 600 \S+\/admin-key.pem,/],
+    ['is like /tmp and holds such a key', 0o1777, 0o644, /^everleaf: --output-dir: .*chmod 600 /],
+  ])('gets no certificate where it %s', async (_, folderMode, keyMode, said) => {
+    expect(await plant(folderMode, keyMode)).toMatchObject({ code: 2, err: expect.stringMatching(said) });
+    expect(changes).toEqual([]);
+    expect(existsSync(session.file('shared/admin-cert.pem'))).toBe(false);
+  });
+  it('uses a key that an earlier run left there, and says so', async () => {
+    const { code, err } = await plant(0o700, 0o600);
+    expect([code, err]).toEqual([0, expect.stringMatching(/^using the key in \S+\/admin-key.pem, /)]);
   });
 });
 
