@@ -35,6 +35,20 @@ export const localEnvironment = (endpoint: string, region: string): Record<strin
   AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
 });
 
+/** Hands on the environment of a child. @throws Error for one in which AWS is not on this machine or the credentials are not the dummy ones. */
+export const assertLocal = (environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+  assertLoopback(environment.AWS_ENDPOINT_URL ?? '');
+  const { accessKeyId, secretAccessKey } = dummyCredentials;
+  const dummy =
+    environment.AWS_ACCESS_KEY_ID === accessKeyId &&
+    environment.AWS_SECRET_ACCESS_KEY === secretAccessKey &&
+    environment.AWS_CONFIG_FILE === '/dev/null' &&
+    environment.AWS_SHARED_CREDENTIALS_FILE === '/dev/null' &&
+    !['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'AWS_ROLE_ARN'].some((name) => environment[name]);
+  if (!dummy) throw new Error('the local cloud runs its commands with dummy credentials and no others');
+  return environment;
+};
+
 export interface DomainState {
   readonly certificateArn: string;
   readonly truststoreUri: string;

@@ -1,10 +1,10 @@
 /** Runs the real CDK command line against the emulator: synthesis, bootstrap, deployment. */
 import { spawn } from 'node:child_process';
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { assertLocal } from './aws.ts';
 import { killNow, tieToThisProcess } from './children.ts';
 import { tail } from './emulator.ts';
-import { template } from './gateway/template.ts';
 import { root } from './tools.ts';
 
 export interface CdkOptions {
@@ -21,7 +21,7 @@ export const runCdk = async (words: readonly string[], { env, logFile, signal }:
   const cdk = join(root, 'node_modules', 'aws-cdk', 'bin', 'cdk');
   const child = spawn(process.execPath, [cdk, ...words, '--no-color', '--no-notices'], {
     cwd: root,
-    env: { ...env, NODE_NO_WARNINGS: '1', CI: 'true' },
+    env: { ...assertLocal(env), NODE_NO_WARNINGS: '1', CI: 'true' },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that what it starts (npx, tsx, esbuild) ends with it.
     detached: true,
@@ -47,21 +47,4 @@ const whatFailed = (log: string): string => {
   const lines = log.split('\n');
   const telling = lines.filter((line) => /_FAILED|\bError:|❌|error:/.test(line) && !/DELETE_/.test(line));
   return (telling.length > 0 ? telling : lines).slice(-15).join('\n');
-};
-
-/** What the emulator's CloudFormation does not know and what only observes: the one thing that a local deployment omits. */
-const onlyObserves = new Set(['AWS::CloudWatch::CompositeAlarm', 'AWS::Logs::QueryDefinition']);
-
-/** Takes what only observes out of the synthesised template, in place. Returns what was taken, as `Type (LogicalId)`. */
-export const leaveOutWhatOnlyObserves = (templateFile: string): string[] => {
-  const whole = JSON.parse(readFileSync(templateFile, 'utf8'));
-  const { Resources } = template.parse(whole);
-  const left: string[] = [];
-  for (const [id, { Type }] of Object.entries(Resources)) {
-    if (!onlyObserves.has(Type)) continue;
-    delete whole.Resources[id];
-    left.push(`${Type} (${id})`);
-  }
-  if (left.length > 0) writeFileSync(templateFile, JSON.stringify(whole, null, 1));
-  return left;
 };

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { assertLocal } from './aws.ts';
 import { tieToThisProcess } from './children.ts';
 import { root } from './tools.ts';
 
@@ -49,7 +50,7 @@ export const buildCli = async (): Promise<void> => {
 
 /** Runs `everleaf <words>`. @throws Error with what it said when it fails. */
 export const runCli = async (words: readonly string[], env: Readonly<Record<string, string>>): Promise<CliResult> => {
-  const result = await run(cliFile, words, env);
+  const result = await run(cliFile, words, assertLocal(env));
   if (result.status !== 0)
     throw new Error(`everleaf ${words.join(' ')} ended with ${result.status}: ${result.err || result.out}`);
   return result;

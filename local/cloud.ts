@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stackName } from '../src/names.ts';
 import { account, assertLoopback, type LocalAws, localAws, localEnvironment } from './aws.ts';
-import { leaveOutWhatOnlyObserves, runCdk } from './cdk.ts';
+import { runCdk } from './cdk.ts';
 import { buildCli, runCli } from './cli.ts';
 import { type Emulator, removeFunctions, startEmulator, tail } from './emulator.ts';
 import { startGateway } from './gateway/gateway.ts';
@@ -145,9 +145,6 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
         buildCli(),
       ]),
     ]);
-    const leftOut = leaveOutWhatOnlyObserves(templateFile);
-    if (leftOut.length > 0)
-      step(`left out, for they only observe and the emulator does not know them: ${leftOut.join(', ')}`);
     step(`deploying the very stack that \`cdk deploy\` deploys to AWS, as ${stackName({ name, environment })}`);
     // A change set of a deployment without changes would fail the next one.
     const deploy = ['deploy', '--app', outDir, '--all', '--method=direct', '--require-approval', 'never'];
