@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { z } from 'zod';
+import { type BundleFormat, bundleOptions } from '../lib/bundle.ts';
 import { deployment, makeFixture, startStandIn } from './authorizer-fixture.ts';
-import { type Bench, type Measurement, median } from './bench.ts';
+import { type Bench, type Limit, type Measurement, median } from './bench.ts';
 
 const sides = ['gate', 'reference'] as const;
 type Side = (typeof sides)[number];
@@ -20,18 +21,9 @@ const reference = 'SDK client + powertools logger';
 const lambdaNode = join('node_modules', '.bin', 'node');
 const node = existsSync(lambdaNode) ? lambdaNode : process.execPath;
 
-/** Bundled as deployed: minified CommonJS with everything in it. */
-const bundle = (entry: string, outfile: string, format: 'cjs' | 'esm' = 'cjs') =>
-  build({
-    entryPoints: [entry],
-    outfile,
-    format,
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    target: 'node24',
-    logLevel: 'silent',
-  });
+/** As functions are bundled to be deployed. */
+const bundle = (source: string, outfile: string, format: BundleFormat = 'cjs') =>
+  build({ ...bundleOptions('', format), entryPoints: [source], outfile });
 
 const starts = z.object({ load: z.number(), first: z.number() });
 const costs = z.object({ cpu: z.number(), wall: z.number(), calls: z.number() });
@@ -78,11 +70,12 @@ const measure: Bench['run'] = async (sizes, progress) => {
       });
 
     const results: Measurement[] = [];
-    const add = (metric: string, unit: string, values: Readonly<Record<Side, number>>): void => {
-      results.push({ metric, value: values.gate, unit, reference, reference_value: values.reference });
+    const add = (metric: string, unit: string, values: Readonly<Record<Side, number>>, limit?: Limit): void => {
+      const { gate: value, reference: reference_value } = values;
+      results.push({ metric, value, unit, reference, reference_value, ...(limit && { limit }) });
     };
     const size = (side: Side): number => statSync(file(`${side}.cjs`)).size / 1_000;
-    add('bundle', 'KB', { gate: size('gate'), reference: size('reference') });
+    add('bundle', 'KB', { gate: size('gate'), reference: size('reference') }, { of: 'value', most: 12 });
 
     const found: Record<Side, z.infer<typeof starts>[]> = { gate: [], reference: [] };
     for (let round = -1; round < processes; round++) {
@@ -92,21 +85,20 @@ const measure: Bench['run'] = async (sizes, progress) => {
         if (round >= 0) found[side].push(start);
       }
     }
-    for (const what of ['load', 'first'] as const)
-      add(what === 'load' ? 'load' : 'load + first decision', 'ms', {
-        gate: median(found.gate.map((start) => start[what])),
-        reference: median(found.reference.map((start) => start[what])),
-      });
+    const middle = (what: 'load' | 'first') => ({
+      gate: median(found.gate.map((start) => start[what])),
+      reference: median(found.reference.map((start) => start[what])),
+    });
+    add('load', 'ms', middle('load'));
+    add('load + first decision', 'ms', middle('first'), { of: 'ratio', most: 0.25 });
 
     progress(`${decisions} decisions without I/O, ${calls} calls with it`);
     const decided = {
       gate: await run(costs, 'decision', 'decision.cjs', 'gate', decisions),
       reference: await run(costs, 'decision', 'decision.cjs', 'reference', decisions),
     };
-    add('warm CPU per decision with its metrics, I/O left out', 'us', {
-      gate: decided.gate.cpu,
-      reference: decided.reference.cpu,
-    });
+    const decisionCpu = { gate: decided.gate.cpu, reference: decided.reference.cpu };
+    add('warm CPU per decision with its metrics, I/O left out', 'us', decisionCpu, { of: 'value', most: 10 });
 
     const requests: Record<Side, number> = { gate: 0, reference: 0 };
     const called = async (side: Side): Promise<z.infer<typeof costs>> => {
@@ -118,7 +110,7 @@ const measure: Bench['run'] = async (sizes, progress) => {
     const whole = { gate: await called('gate'), reference: await called('reference') };
     add('warm CPU per call with its DynamoDB request', 'us', { gate: whole.gate.cpu, reference: whole.reference.cpu });
     add('warm call with its DynamoDB request', 'us', { gate: whole.gate.wall, reference: whole.reference.wall });
-    add('DynamoDB requests per call', 'requests', requests);
+    add('DynamoDB requests per call', 'requests', requests, { of: 'value', least: 1, most: 1 });
     return results;
   } finally {
     await standIn.stop();

@@ -1,5 +1,12 @@
 /** What a benchmark is and what it measures: every figure stands beside a reference measured in the same run. */
 
+/** What a measurement promises: its value or its ratio, from `least` (where given) to `most`. */
+export interface Limit {
+  readonly of: 'value' | 'ratio';
+  readonly least?: number;
+  readonly most: number;
+}
+
 /** One figure. `ratio` = value / reference_value, where there is a reference. */
 export interface Measurement {
   readonly metric: string;
@@ -8,7 +15,20 @@ export interface Measurement {
   /** What it is compared with; null where the figure stands for itself. */
   readonly reference: string | null;
   readonly reference_value: number | null;
+  /** Where it is exceeded, the run fails. */
+  readonly limit?: Limit;
 }
+
+export const ratioOf = ({ value, reference_value }: Measurement): number | null =>
+  reference_value === null ? null : value / reference_value;
+
+/** What is no number, such as a ratio to nothing, keeps no limit. */
+export const exceedsLimit = (measurement: Measurement): boolean => {
+  const { limit } = measurement;
+  if (!limit) return false;
+  const found = (limit.of === 'value' ? measurement.value : ratioOf(measurement)) ?? Number.NaN;
+  return !(found >= (limit.least ?? 0) && found <= limit.most);
+};
 
 export interface Bench {
   /** One sentence for the list. */

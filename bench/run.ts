@@ -1,5 +1,5 @@
-/** `npm run bench` lists the benchmarks; `npm run bench -- <name> [--json] [--<size> <number>]` runs one. */
-import type { Bench, Measurement } from './bench.ts';
+/** `npm run bench` lists the benchmarks; `npm run bench -- <name> [--json] [--<size> <number>]` runs one and exits 1 where a limit is exceeded. */
+import { type Bench, exceedsLimit, type Limit, type Measurement, ratioOf } from './bench.ts';
 
 /** A new benchmark is one more line here. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -9,22 +9,34 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
 
 const round = (value: number): number => Number(value.toPrecision(4));
 
-const asRow = (bench: string, { metric, value, unit, reference, reference_value }: Measurement) => ({
-  bench,
-  metric,
-  value: round(value),
-  unit,
-  reference,
-  reference_value: reference_value === null ? null : round(reference_value),
-  ratio: reference_value === null ? null : round(value / reference_value),
-});
+/** What `--json` prints of a measurement. */
+const asRow = (bench: string, measurement: Measurement) => {
+  const { metric, value, unit, reference, reference_value } = measurement;
+  const ratio = ratioOf(measurement);
+  return {
+    bench,
+    metric,
+    value: round(value),
+    unit,
+    reference,
+    reference_value: reference_value === null ? null : round(reference_value),
+    ratio: ratio === null ? null : round(ratio),
+  };
+};
 
-const printTable = (rows: readonly ReturnType<typeof asRow>[]): void => {
+const said = ({ of, least, most }: Limit): string =>
+  `${of} ${least === undefined ? '<=' : least === most ? '=' : `${least} to`} ${most}`;
+
+const printTable = (measurements: readonly Measurement[]): void => {
   const lines = [
-    ['metric', 'value', 'unit', 'reference', 'its value', 'ratio'],
-    ...rows.map((row) =>
-      [row.metric, row.value, row.unit, row.reference, row.reference_value, row.ratio].map((cell) => `${cell ?? '-'}`),
-    ),
+    ['metric', 'value', 'unit', 'reference', 'its value', 'ratio', 'limit'],
+    ...measurements.map((one) => {
+      const row = asRow('', one);
+      const limit = one.limit && `${said(one.limit)}${exceedsLimit(one) ? ' EXCEEDED' : ''}`;
+      return [row.metric, row.value, row.unit, row.reference, row.reference_value, row.ratio, limit].map(
+        (cell) => `${cell ?? '-'}`,
+      );
+    }),
   ];
   const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
   for (const line of lines)
@@ -77,10 +89,12 @@ const main = async (words: readonly string[]): Promise<number> => {
   const progress = (line: string): void => {
     if (process.stderr.isTTY) console.error(line);
   };
-  const rows = (await bench.run(sizes, progress)).map((measurement) => asRow(name, measurement));
-  if (json) for (const row of rows) console.log(JSON.stringify(row));
-  else printTable(rows);
-  return 0;
+  const measurements = await bench.run(sizes, progress);
+  if (json) for (const measurement of measurements) console.log(JSON.stringify(asRow(name, measurement)));
+  else printTable(measurements);
+  const exceeded = measurements.filter(exceedsLimit);
+  for (const { metric } of exceeded) console.error(`limit exceeded: ${metric}`);
+  return exceeded.length > 0 ? 1 : 0;
 };
 
 process.exitCode = await main(process.argv.slice(2));

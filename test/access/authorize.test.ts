@@ -1,5 +1,6 @@
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bundleOptions } from '../../lib/bundle.ts';
 import { authorizer, authorizerFromEnvironment } from '../../src/access/authorize.ts';
 import type { Records } from '../../src/access/decide.ts';
 import { anotherKey, deployment, goodRecords, makeCertificate, now, principalId, serial } from './certificates.ts';
@@ -197,15 +198,9 @@ describe('deployed', () => {
 
   it('is one small bundle of nothing but its own code', async () => {
     const { outputFiles, metafile } = await build({
-      entryPoints: ['lambdas/access/authorize-request.ts'],
-      bundle: true,
-      minify: true,
-      platform: 'node',
-      format: 'cjs',
-      target: 'node24',
+      ...bundleOptions('access/authorize-request', 'cjs'),
       write: false,
       metafile: true,
-      logLevel: 'silent',
     });
     expect(outputFiles[0]?.contents.length).toBeLessThanOrEqual(12_000);
     expect(Object.keys(metafile.inputs).filter((path) => path.includes('node_modules'))).toEqual([]);
