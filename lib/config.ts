@@ -1,6 +1,6 @@
 /** What a deployment may be told on the command line (`cdk deploy -c key=value`), checked before anything is made of it. */
 import type { Node } from 'constructs';
-import { type Deployment, deploymentWord } from '../src/names.ts';
+import { type Deployment, environmentWord, nameWord } from '../src/names.ts';
 
 export interface Config extends Deployment {
   /** The host name of the API behind mutual TLS. */
@@ -33,10 +33,10 @@ export function readConfig(node: Node): Config {
     if (value !== undefined && !shape.test(value)) throw refusal(key, `must be ${what}, not '${value}'`);
     return value;
   };
-  const word = 'a lower-case word of at most 31 letters, digits and hyphens that begins with a letter';
+  const word = (of: string): string => `a lower-case word of at most 31 ${of} that begins with a letter`;
 
-  const name = matching('name', deploymentWord, word) ?? 'everleaf';
-  const environment = matching('environment', deploymentWord, word) ?? 'dev';
+  const name = matching('name', nameWord, word('letters, digits and hyphens')) ?? 'everleaf';
+  const environment = matching('environment', environmentWord, word('letters and digits, without hyphens,')) ?? 'dev';
   if (name.length + environment.length > longestWords)
     throw refusal('name', `and environment may have ${longestWords} characters together`);
   const domain = matching('domain', domainName, 'a lower-case domain name');

@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { type Deployment, deploymentWord } from '../names.ts';
+import { type Deployment, environmentWord, nameWord } from '../names.ts';
 import type { World } from '../world.ts';
 
 /** EVERLEAF_NAME and EVERLEAF_ENVIRONMENT, checked. @throws Error when the stack did not set them. */
 export const deploymentFromEnvironment = (environment: NodeJS.ProcessEnv = process.env): Deployment => {
   const name = environment.EVERLEAF_NAME ?? '';
   const stage = environment.EVERLEAF_ENVIRONMENT ?? '';
-  if (!deploymentWord.test(name) || !deploymentWord.test(stage))
+  if (!nameWord.test(name) || !environmentWord.test(stage))
     throw new Error('EVERLEAF_NAME and EVERLEAF_ENVIRONMENT must name the deployment');
   return { name, environment: stage };
 };

@@ -31,6 +31,8 @@ test.each([
   ['name', { name: 'a'.repeat(31), environment: 'b'.repeat(31) }],
   ['environment', { environment: 'prod_1' }],
   ['environment', { environment: 7 }],
+  // Or everleaf-eu's prod and everleaf's eu-prod would be one stack.
+  ['environment', { environment: 'eu-prod' }],
   ['domain', { domain: undefined }],
   ['domain', { domain: 'https://id.example.com' }],
   ['domain', { domain: 'ID.example.com' }],
