@@ -6,7 +6,10 @@ export const serialGrammar = /^(?!00)[0-7][0-9a-f](?:[0-9a-f]{2}){0,19}$/;
 
 export const serialSchema = z
   .string()
-  .regex(serialGrammar, 'must be lower-case hex of even length without separators or leading zero bytes');
+  .regex(
+    serialGrammar,
+    'must be a positive number of at most 20 bytes with the first bit clear, as lower-case hex of even length without leading zero bytes',
+  );
 
 const clockBytes = 6;
 const randomSize = 10;

@@ -24,6 +24,11 @@ it.each(['', '1', '001f', '01FF', '01:ff', '80ff', '01fg', `01${'0'.repeat(40)}`
   (serial) => expect(serialSchema.safeParse(serial).success).toBe(false),
 );
 
+it('says every rule of them, so also the one that was broken', () => {
+  for (const rule of [/positive/, /first bit clear/, /20 bytes/, /lower-case hex/, /even length/, /leading zero/])
+    expect(serialSchema.safeParse('deadbeef').error?.issues[0]?.message).toMatch(rule);
+});
+
 it('takes the runbook’s serial numbers', () => {
   expect(serialSchema.parse('01936d3fa2b17c4e8f5d')).toBe('01936d3fa2b17c4e8f5d');
 });
