@@ -11,6 +11,7 @@ import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { certificateIndexes, controlKeys, type Deployment, functionName } from '../src/names.ts';
+import { type Route, routes } from '../src/routes.ts';
 import type { Access } from './access.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
 import type { Tables } from './tables.ts';
@@ -21,9 +22,7 @@ interface ApiProps {
   readonly access: Access;
 }
 
-interface Route {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
+interface RouteFunction {
   readonly entry: string;
   readonly does: string;
   readonly grants: readonly PolicyStatement[];
@@ -34,14 +33,17 @@ export class Api extends Construct {
     super(scope, id);
     const { api, authorizer } = access;
     const guarded = { authorizer };
-    // Without the right to be called from API Gateway's console, which asks no authorizer.
-    for (const { method, path, entry, does, grants } of routes(Stack.of(this), deployment, tables)) {
+    const answering = functions(Stack.of(this), deployment, tables);
+    for (const route of routes) {
+      const { entry, does, grants } = answering[route];
+      const [method = '', path = ''] = route.split(' ');
       const handler = addFunction(this, deployment, {
         entry,
-        description: `${method} ${path}: ${does}`,
+        description: `${route}: ${does}`,
         timeout: Duration.seconds(25),
         grants,
       });
+      // Without the right to be called from API Gateway's console, which asks no authorizer.
       const integration = new LambdaIntegration(handler, { allowTestInvoke: false });
       api.root.resourceForPath(path).addMethod(method, integration, guarded);
     }
@@ -74,7 +76,7 @@ const notFound = new MockIntegration({
 const below = (resource: IResource): IResource[] =>
   resource.node.children.flatMap((child) => (child instanceof Resource ? [child, ...below(child)] : []));
 
-function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
+function functions(stack: Stack, deployment: Deployment, tables: Tables): Record<Route, RouteFunction> {
   const { principals, certificates, controls } = tables.all;
   const sign = allow(
     ['lambda:InvokeFunction'],
@@ -125,74 +127,54 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
   ];
   const readGeneration = onControls([controlKeys.generations], 'GetItem');
 
-  return [
-    { method: 'GET', path: '/whoami', entry: 'access/show-caller', does: 'the caller as the gate saw it', grants: [] },
-    {
-      method: 'POST',
-      path: '/api/v1/principals',
+  return {
+    'GET /whoami': { entry: 'access/show-caller', does: 'the caller as the gate saw it', grants: [] },
+    'POST /api/v1/principals': {
       entry: 'principal/create-principal',
       does: 'registers a principal',
       grants: [...callerStands, onTable(principals, 'PutItem'), onControls([controlKeys.admins], 'UpdateItem')],
     },
-    {
-      method: 'GET',
-      path: '/api/v1/principals',
+    'GET /api/v1/principals': {
       entry: 'principal/list-principals',
       does: 'lists principals',
       grants: [onTable(principals, 'Scan')],
     },
-    {
-      method: 'GET',
-      path: '/api/v1/principals/{principal_id}',
+    'GET /api/v1/principals/{principal_id}': {
       entry: 'principal/get-principal',
       does: 'shows a principal',
       grants: [onTable(principals, 'GetItem')],
     },
-    {
-      method: 'POST',
-      path: '/api/v1/principals/{principal_id}/suspend',
+    'POST /api/v1/principals/{principal_id}/suspend': {
       entry: 'principal/suspend-principal',
       does: 'suspends a principal',
       grants: [...callerStands, ...lastAdmin, onTable(principals, 'GetItem', 'UpdateItem')],
     },
-    {
-      method: 'POST',
-      path: '/api/v1/principals/{principal_id}/activate',
+    'POST /api/v1/principals/{principal_id}/activate': {
       entry: 'principal/activate-principal',
       does: 'lets a suspended principal in again',
       grants: [...callerStands, onTable(principals, 'GetItem', 'UpdateItem')],
     },
-    {
-      method: 'POST',
-      path: '/api/v1/certificates',
+    'POST /api/v1/certificates': {
       entry: 'certificate/issue-certificate',
       does: 'issues a certificate',
       grants: [...issuing, onTable(principals, 'ConditionCheckItem')],
     },
-    {
-      method: 'GET',
-      path: '/api/v1/certificates',
+    'GET /api/v1/certificates': {
       entry: 'certificate/list-certificates',
       does: 'lists certificates',
       grants: [onIndex(certificateIndexes.byPrincipal, certificateIndexes.byExpiry), readGeneration],
     },
-    {
-      method: 'POST',
-      path: '/api/v1/certificates/renew',
+    'POST /api/v1/certificates/renew': {
       entry: 'certificate/renew-certificate',
       does: 'renews the certificate that the caller presents',
       grants: [...issuing, onTable(certificates, 'GetItem')],
     },
-    {
-      method: 'GET',
-      path: '/api/v1/certificates/{serial_number}',
+    'GET /api/v1/certificates/{serial_number}': {
       entry: 'certificate/get-certificate',
       does: 'shows a certificate',
       grants: [onTable(certificates, 'GetItem'), readGeneration],
     },
-    {
-      method: 'POST',
-      path: '/api/v1/certificates/{serial_number}/revoke',
+    'POST /api/v1/certificates/{serial_number}/revoke': {
       entry: 'certificate/revoke-certificate',
       does: 'revokes a certificate',
       grants: [
@@ -204,5 +186,5 @@ function routes(stack: Stack, deployment: Deployment, tables: Tables): Route[] {
         onControls([controlKeys.keys], 'BatchGetItem', 'UpdateItem'),
       ],
     },
-  ];
+  };
 }

@@ -1,6 +1,7 @@
 /** The one table of which role may call which route, and how far it reaches there. A route without an entry is refused. */
 import { NotAllowed } from '../errors.ts';
 import type { PrincipalType } from '../principal/principal.ts';
+import type { Route } from '../routes.ts';
 import type { Caller } from './caller.ts';
 
 /** What a role may touch on a route: any principal, all but admins, only itself, nothing. */
@@ -22,8 +23,7 @@ const list: Reaches = row('any', 'any', 'any', 'none');
 const read: Reaches = row('any', 'any', 'any', 'self');
 const change: Reaches = row('any', 'non-admin', 'none', 'none');
 
-/** Keys are API Gateway's `${httpMethod} ${resource}`. */
-export const roles: Readonly<Record<string, Reaches>> = {
+const roles = {
   'GET /whoami': own,
   'POST /api/v1/principals': change,
   'GET /api/v1/principals': list,
@@ -35,11 +35,12 @@ export const roles: Readonly<Record<string, Reaches>> = {
   'GET /api/v1/certificates/{serial_number}': read,
   'POST /api/v1/certificates/{serial_number}/revoke': change,
   'POST /api/v1/certificates/renew': own,
-};
+} as const satisfies Record<Route, Reaches>;
 
-/** How far a role reaches on a route; 'none' for a route that the table does not name. */
-export const reachOf = (route: string, type: PrincipalType): Reach =>
-  Object.hasOwn(roles, route) ? (roles[route]?.[type] ?? 'none') : 'none';
+const isRoute = (route: string): route is Route => Object.hasOwn(roles, route);
+
+/** How far a role reaches on a route, `${httpMethod} ${resource}`; 'none' for one that the table does not name. */
+export const reachOf = (route: string, type: PrincipalType): Reach => (isRoute(route) ? roles[route][type] : 'none');
 
 /**
  * Refuses a target beyond the caller's reach. A target whose type is unknown (a row edited by hand) counts as an
