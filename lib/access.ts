@@ -147,7 +147,7 @@ export class Access extends Construct {
     });
     addGatewayResponses(api);
     api.latestDeployment?.addToLogicalId({ gate: properties });
-    api.node.addValidation({ validate: () => waysAroundTheGate(api, authorizer) });
+    api.node.addValidation({ validate: () => waysAroundTheGate(api, authorizer, properties.authorizerUri) });
     return { authorizerId: authorizer.ref, authorizationType: AuthorizationType.CUSTOM };
   }
 

@@ -1,5 +1,5 @@
 /** Another stack's API behind the gate: it works without cyclic references, and every way around it fails the synthesis. */
-import { type App, Stack } from 'aws-cdk-lib';
+import { type App, CfnResource, NestedStack, Stack } from 'aws-cdk-lib';
 import {
   AuthorizationType,
   CfnAuthorizer,
@@ -47,6 +47,18 @@ describe('an API whose methods all ask the gate', () => {
   });
 });
 
+test('another API may be open, and methods of this one may stand in other stacks', () => {
+  const { synth } = other((api, authorizer, app) => {
+    const nested = new NestedStack(Stack.of(api), 'Nested');
+    const of = { restApiId: api.restApiId, resourceId: api.restApiRootResourceId };
+    new CfnMethod(nested, 'Guarded', { ...of, httpMethod: 'PUT', ...authorizer });
+    new CfnMethod(new Stack(app, 'Later'), 'Guarded', { ...of, httpMethod: 'POST', ...authorizer });
+    guarded(api, authorizer);
+    new RestApi(new Stack(app, 'Public'), 'Open', { cloudWatchRole: false }).root.addMethod('GET');
+  });
+  expect(synth).not.toThrow();
+});
+
 describe('synthesis fails', () => {
   const open = /Api.*GET.*: has no authorizer/;
 
@@ -87,6 +99,62 @@ describe('synthesis fails', () => {
       api.root.addMethod('GET', new MockIntegration(), { authorizer });
     });
     expect(synth).toThrow(/has another authorizer than the gate/);
+  });
+
+  describe('when a method without one is the API’s, however it says so:', () => {
+    const asApi = (restApiId: string) => ({ restApiId, resourceId: 'r', httpMethod: 'PUT', authorizationType: 'NONE' });
+    const ways: Record<string, (api: RestApi, stack: Stack, later: Stack) => unknown> = {
+      'by a resource without a class': (api, stack) => {
+        const [RestApiId, ResourceId] = [api.restApiId, api.restApiRootResourceId];
+        const properties = { RestApiId, ResourceId, HttpMethod: 'PUT', AuthorizationType: 'NONE' };
+        return new CfnResource(stack, 'Open', { type: 'AWS::ApiGateway::Method', properties });
+      },
+      'by a resource that was of another type': (api, stack) =>
+        new CfnResource(stack, 'Open', {
+          type: 'AWS::SNS::Topic',
+          properties: { RestApiId: api.restApiId, HttpMethod: 'PUT' },
+        }).addOverride('Type', 'AWS::ApiGateway::Method'),
+      'by an override': (api, stack) => {
+        const another = new RestApi(stack, 'Another', { cloudWatchRole: false });
+        new CfnMethod(stack, 'Open', asApi(another.restApiId)).addPropertyOverride(
+          'RestApiId',
+          stack.resolve(api.restApiId),
+        );
+      },
+      'by an export': (api, stack, later) => new CfnMethod(later, 'Open', asApi(stack.exportValue(api.restApiId))),
+      'from a nested stack': (api, stack) =>
+        new CfnMethod(new NestedStack(stack, 'Nested'), 'Open', asApi(api.restApiId)),
+    };
+    test.each(Object.entries(ways))('%s', (_, open) => {
+      const { synth } = other((api, authorizer, app) => {
+        guarded(api, authorizer);
+        open(api, Stack.of(api), new Stack(app, 'Later'));
+      });
+      expect(synth).toThrow(/Open \(PUT\): has no authorizer/);
+    });
+  });
+
+  test('when nobody can tell whose a method is', () => {
+    const { synth } = other((api, authorizer, app) => {
+      guarded(api, authorizer);
+      RestApi.fromRestApiAttributes(new Stack(app, 'Later'), 'Imported', {
+        restApiId: 'a1b2c3d4e5',
+        rootResourceId: 'r',
+      }).root.addMethod('GET');
+    });
+    expect(synth).toThrow(/whether it is a method of Jobs\/Api cannot be told/);
+  });
+
+  test.each([
+    ['AuthorizerUri', 'arn:aws:apigateway:r:lambda:path/2015-03-31/functions/arn:mine/invocations'],
+    ['Type', 'COGNITO_USER_POOLS'],
+  ])('when the gate’s %s is overridden', (property, value) => {
+    const { synth } = other((api, authorizer) => {
+      guarded(api, authorizer);
+      const gate = api.node.findChild('Gate');
+      if (gate instanceof CfnAuthorizer) gate.addPropertyOverride(property, value);
+    });
+    expect(synth).toThrow(/Gate: does not ask the gate's function/);
   });
 
   test('when results are cached', () => {
