@@ -60,12 +60,16 @@ aws ecs create-service --cluster airunner-prod --service-name airunner-prod --ta
     beforeAll(async () => {
       await terminal.run('everleaf principal create docs-worker --type worker');
       await terminal.run('everleaf certificate issue docs-worker --key-out docs-key.pem --cert-out docs-cert.pem');
+      await terminal.run(
+        'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=other -keyout other-key.pem -out other-ca.pem',
+      );
     });
 
     test.each([
       'Someone must be out now',
       'One certificate must be out now',
       'The API is down: AWS credentials alone',
+      'The truststore',
       'The server certificate',
     ])('%s', async (section) => {
       const found = blocks('docs/operations.md', section);
@@ -76,7 +80,7 @@ aws ecs create-service --cluster airunner-prod --service-name airunner-prod --ta
     test('every section with commands is run by a test here', () => {
       const text = readFileSync(join(root, 'docs/operations.md'), 'utf8');
       const sections = text.split(/^## /m).filter((part) => part.includes('```sh'));
-      expect(sections).toHaveLength(4);
+      expect(sections).toHaveLength(5);
     });
   });
 
