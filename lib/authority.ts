@@ -111,7 +111,7 @@ export class Authority extends Construct {
       grants: [
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
         allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [principals.tableArn]),
-        allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [certificates.tableArn]),
+        allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:ConditionCheckItem'], [certificates.tableArn]),
         allow(['dynamodb:Query'], [`${certificates.tableArn}/index/${certificateIndexes.byPublicKey}`]),
         allow(['dynamodb:ConditionCheckItem'], [controls.tableArn], onlyRows(controlKeys.generations)),
         allow(['dynamodb:GetItem'], [controls.tableArn], onlyRows(controlKeys.generations, controlKeys.keys)),

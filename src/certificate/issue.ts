@@ -17,7 +17,7 @@ import { type Certificate, type CertificateRow, mayStillBeUsed, standingOf } fro
 import { expiryBucket } from './expiry.ts';
 import { findCertificates } from './find-certificates.ts';
 import { type Generation, readGeneration } from './generation.ts';
-import { checkKnownKey, claimKey } from './known-key.ts';
+import { checkKnownKey, claimKey, keyStands } from './known-key.ts';
 import { backdate_ms, validityFrom } from './lifetime.ts';
 import { newSerial } from './serial.ts';
 
@@ -82,9 +82,19 @@ export const issue = async (world: IssuingWorld, order: Order): Promise<Issued> 
     const type = order.admit(subject);
     generation ??= current.generation;
     if (generation !== current.generation) throw new NotAllowed('an emergency began meanwhile; try again');
-    const held = await readHeld(world, subject);
+    const recorded = await findCertificates(world, subject?.live_serials ?? []);
+    // The caller's own is checked as the caller's.
+    const keySteps = keyStands(
+      world,
+      recorded.filter(
+        (row) =>
+          row.public_key_sha256 === csr.key.public_key_sha256 && row.serial_number !== order.caller?.serial_number,
+      ),
+    );
+    const held = recorded.filter((row) => mayStillBeUsed(row, world.now()));
     refuseTooMany(held, current, world.now());
     draft ??= await sign(world, order, csr, type, generation);
+    // Those that are or may again become usable.
     const serials: Serials = {
       live_serials: [...held.map(({ serial_number }) => serial_number), draft.row.serial_number],
       certificates_version: (subject?.certificates_version ?? 0) + 1,
@@ -94,6 +104,7 @@ export const issue = async (world: IssuingWorld, order: Order): Promise<Issued> 
       generationIs(world, generation),
       ...callerSteps(world, order),
       claimKey(world, csr.key.public_key_sha256, order.principal_id),
+      ...keySteps,
       putCertificate(world, draft.row),
     ];
     return (await transact(world, steps)) === 'again' ? 'again' : issued(draft);
@@ -106,13 +117,6 @@ const issued = ({ row: { serial_number, pem, expires_at }, chain }: Draft): Issu
   chain,
   expires_at,
 });
-
-/** The subject's certificates that are or may again become usable. */
-const readHeld = async (world: World, subject: Principal | null): Promise<Certificate[]> => {
-  const now = world.now();
-  const rows = await findCertificates(world, subject?.live_serials ?? []);
-  return rows.filter((row) => mayStillBeUsed(row, now));
-};
 
 const refuseTooMany = (held: readonly Certificate[], current: Generation, now: number): void => {
   const live = held.filter((row) => standingOf(row, current, now).status === 'active');

@@ -6,6 +6,7 @@ import type { Step } from '../aws/transact.ts';
 import { InvalidInput } from '../errors.ts';
 import { certificateIndexes, controlKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
+import type { Certificate } from './certificate.ts';
 
 const rowSchema = z.object({
   principal_id: z.string().optional().catch(undefined),
@@ -28,10 +29,37 @@ export const checkKnownKey = async (world: World, public_key_sha256: string, pri
     hasCompromisedCertificate(world, public_key_sha256),
   ]);
   const row = rowSchema.optional().parse(Item);
-  if (row?.compromised !== undefined || revoked)
-    throw new InvalidInput('csr', 'public key was revoked for key_compromise; make a new key');
+  if (row?.compromised !== undefined || revoked) throw compromised();
   if (row !== undefined && row.principal_id !== principal_id)
     throw new InvalidInput('csr', 'public key belongs to another principal; make a new key');
+};
+
+const compromised = (): InvalidInput =>
+  new InvalidInput('csr', 'public key was revoked for key_compromise; make a new key');
+
+const keyCompromise = {
+  expression: 'revocation_reason = :compromise AND revoked <> :false',
+  values: { ':compromise': 'key_compromise', ':false': false },
+};
+
+/**
+ * That none of the certificates with the key is revoked for key_compromise: the index that `checkKnownKey` reads may
+ * be behind a break-glass edit, or the edit may come after it. @throws InvalidInput on `csr` when one is already
+ */
+export const keyStands = (world: World, certificates: readonly Certificate[]): Step[] => {
+  if (certificates.some(({ revoked, revocation_reason }) => revoked && revocation_reason === 'key_compromise'))
+    throw compromised();
+  return certificates.map(({ serial_number }) => ({
+    item: {
+      ConditionCheck: {
+        TableName: tableName(world.deployment, 'certificates'),
+        Key: { serial_number },
+        ConditionExpression: `NOT (${keyCompromise.expression})`,
+        ExpressionAttributeValues: keyCompromise.values,
+      },
+    },
+    otherwise: 'again',
+  }));
 };
 
 const hasCompromisedCertificate = async (world: World, public_key_sha256: string): Promise<boolean> => {
@@ -39,8 +67,8 @@ const hasCompromisedCertificate = async (world: World, public_key_sha256: string
     TableName: tableName(world.deployment, 'certificates'),
     IndexName: certificateIndexes.byPublicKey,
     KeyConditionExpression: 'public_key_sha256 = :key',
-    FilterExpression: 'revocation_reason = :compromise AND revoked <> :false',
-    ExpressionAttributeValues: { ':key': public_key_sha256, ':compromise': 'key_compromise', ':false': false },
+    FilterExpression: keyCompromise.expression,
+    ExpressionAttributeValues: { ':key': public_key_sha256, ...keyCompromise.values },
   });
   return found.length > 0;
 };
