@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { makeCsr, makeKey, writeKey } from '../authority/make-csr.ts';
 import { Misuse, Refused } from './failure.ts';
 import { privateMode, publicMode, readIfThere, readOurs, writeAtomically } from './files.ts';
-import { belongTogether, installPair, isEncrypted, nextOf, type PairFiles, readKey } from './pair.ts';
+import {
+  belongTogether,
+  finishEarlierSwap,
+  installPair,
+  isEncrypted,
+  nextOf,
+  type PairFiles,
+  readKey,
+} from './pair.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface AdminFiles extends PairFiles {
@@ -69,6 +77,7 @@ export const bootstrapAdmin = async (
   passphrase: string | undefined,
   issue: (principal_id: string, csr: string) => Promise<{ pem: string }>,
 ): Promise<void> => {
+  finishEarlierSwap(files, passphrase);
   const { key, pem, replaces } = prepareKey(terminal, files, passphrase);
   const certificate = (await issue(files.principal_id, await makeCsr(key))).pem;
   if (!belongTogether(certificate, key))

@@ -8,7 +8,7 @@ import { adminFiles, bootstrapAdmin, isHalfDone } from './bootstrap-admin.ts';
 import { findDeployment } from './deployment.ts';
 import { Misuse, Refused } from './failure.ts';
 import { expandHome, makePrivateFolder, publicMode, replaceFile } from './files.ts';
-import { belongTogether, installPair, isEncrypted, readKey } from './pair.ts';
+import { belongTogether, finishEarlierSwap, installPair, isEncrypted, readKey } from './pair.ts';
 import { choosePassphrase } from './passphrase.ts';
 import { json } from './print.ts';
 import { type Terminal, withProgress } from './terminal.ts';
@@ -107,6 +107,7 @@ export const bootstrapDeployment = async (
   if (stored === null) throw new Refused('the parameter server-key is missing; run bootstrap again');
   const { key, chain } = splitServerKey(stored);
   const server = { cert: join(folder, 'server-cert.pem'), key: join(folder, 'server-key.pem') };
+  finishEarlierSwap(server);
   installPair(server, chain, key);
   say(`${server.cert}, ${server.key}: the server certificate ${renewed.serial_number}, renewed and in SSM`);
 

@@ -1,15 +1,16 @@
 /** `everleaf certificate renew`: a new certificate over the one in use, without a moment in which a pair is lost. */
-import type { KeyObject } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { makeCsr, makeKey, writeKey } from '../authority/make-csr.ts';
 import { type IssuedAnswer, issuedSchema } from './certificate-answers.ts';
 import { Refused } from './failure.ts';
 import { privateMode, publicMode, readIfThere, readOurs, writeAtomically } from './files.ts';
-import { belongTogether, installPair, isEncrypted, nextOf, readCertificate, readKey } from './pair.ts';
+import { belongTogether, installPair, isEncrypted, nextOf, readCertificate, readKey, standsFor } from './pair.ts';
 import { date, json, lines } from './print.ts';
-import { connect } from './request.ts';
+import { connect, type Server } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import type { Terminal } from './terminal.ts';
+import { issued as isIssuedBy, readCertificates } from './trust-bundle.ts';
 
 export type RenewOptions = ServerOptions & { readonly newKey?: true; readonly force?: true };
 
@@ -25,19 +26,27 @@ const nextKey = (terminal: Terminal, file: string): string => {
   return made;
 };
 
-/** What an interrupted renewal received and did not put in place: the key's, and outlasting the one in use. */
-const waiting = (file: string, key: KeyObject, inUse: string): IssuedAnswer | null => {
+/**
+ * What an interrupted renewal received and did not put in place: the key's, for the holder of the one in use, outlasting
+ * that, and signed by the same CA, which `ca` must hold. Anything else is not believed: another is asked for.
+ */
+const waiting = (file: string, key: KeyObject, { identity, ca }: Server): IssuedAnswer | null => {
   const pem = readOurs(nextOf(file), '--client-cert', publicMode);
   const certificate = pem === null ? null : readCertificate(pem);
-  if (pem === null || certificate === null || !belongTogether(pem, key)) return null;
+  const inUse = readCertificate(identity.certificatePem);
+  if (pem === null || certificate === null || inUse === null) return null;
+  const signedAlike = (one: X509Certificate) => isIssuedBy(one, inUse) && isIssuedBy(one, certificate);
+  if (!certificate.checkPrivateKey(key) || !standsFor(certificate, inUse)) return null;
+  if (!readCertificates(ca ?? '').some(signedAlike)) return null;
   const expires_at = Date.parse(certificate.validTo);
-  if (expires_at <= Math.max(Date.now(), Date.parse(readCertificate(inUse)?.validTo ?? ''))) return null;
+  if (expires_at <= Math.max(Date.now(), Date.parse(inUse.validTo))) return null;
   return { serial_number: certificate.serialNumber.toLowerCase(), pem, chain: '', expires_at };
 };
 
 /** @throws Misuse naming the option; Refused, with the pair in use untouched. */
 export const renewCertificate = async (terminal: Terminal, options: RenewOptions): Promise<void> => {
-  const { identity, send } = await connect(terminal, options);
+  const server = await connect(terminal, options);
+  const { identity, send } = server;
   const files = { cert: realpathSync(identity.files.cert), key: realpathSync(identity.files.key) };
   if (options.newKey && isEncrypted(readIfThere(files.key, '--client-key') ?? ''))
     throw new Refused('--new-key: the key is encrypted; renew it without --new-key, or run bootstrap --admin');
@@ -45,7 +54,7 @@ export const renewCertificate = async (terminal: Terminal, options: RenewOptions
   const key = keyPem === null ? identity.key : readKey(keyPem);
   if (key === null) throw new Refused(`cannot read back the key in ${nextOf(files.key)}`);
 
-  const received = waiting(files.cert, key, identity.certificatePem);
+  const received = waiting(files.cert, key, server);
   if (received !== null) terminal.err('finishing a renewal that was interrupted\n');
   const issued =
     received ??

@@ -8,6 +8,7 @@
  *      the old certificate: the new certificate is `cert.next`, and `readPair` renames it; the old pair is `.prev`.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { Misuse } from './failure.ts';
 import { keepPrevious, moveOver, privateMode, publicMode, readIfThere, writeAtomically } from './files.ts';
 
 export interface PairFiles {
@@ -42,14 +43,30 @@ export const isEncrypted = (pem: string): boolean =>
 export const belongTogether = (certificatePem: string, key: KeyObject): boolean =>
   readCertificate(certificatePem)?.checkPrivateKey(key) ?? false;
 
+/** Whether a certificate can take the other's place: the same subject and SANs under the same issuer's name. */
+export const standsFor = (one: X509Certificate, other: X509Certificate | null): boolean =>
+  one.subject === other?.subject && one.subjectAltName === other.subjectAltName && one.issuer === other.issuer;
+
 /** Finishes step 3 after a crash: `cert.next` is the certificate of `key`, `cert` is not. Says whether it did. */
 export const finishSwap = ({ cert }: PairFiles, key: KeyObject): boolean => {
-  const current = readIfThere(cert, cert);
-  if (current !== null && belongTogether(current, key)) return false;
-  const next = readIfThere(nextOf(cert), cert);
-  if (next === null || !belongTogether(next, key)) return false;
+  const current = readCertificate(readIfThere(cert, cert) ?? '');
+  const next = readCertificate(readIfThere(nextOf(cert), cert) ?? '');
+  if (current === null || current.checkPrivateKey(key)) return false;
+  if (next === null || !next.checkPrivateKey(key) || !standsFor(next, current)) return false;
   moveOver(nextOf(cert), cert);
   return true;
+};
+
+/** Before a pair is replaced by another: what stands there must be one, or `.prev` would be none. @throws Misuse when a sealed key hides whether it is. */
+export const finishEarlierSwap = (files: PairFiles, passphrase?: string): void => {
+  const pem = readIfThere(files.key, files.key);
+  if (pem === null) return;
+  const key = readKey(pem, passphrase);
+  if (key !== null) finishSwap(files, key);
+  else if (readIfThere(nextOf(files.cert), files.cert) !== null && readIfThere(nextOf(files.key), files.key) === null)
+    throw new Misuse(
+      `--passphrase-file: ${files.key} is left from an earlier run and sealed with another passphrase; use that one, or move ${nextOf(files.cert)} away`,
+    );
 };
 
 /** Replaces the pair, or with `keyPem` null the certificate alone. `key.next` may hold the key already. */

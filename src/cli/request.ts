@@ -25,6 +25,8 @@ export interface Call {
 
 export interface Server {
   readonly identity: Identity;
+  /** PEM of what verifies the server; undefined: the system's own roots. */
+  readonly ca: string | undefined;
   /** Sends a call and parses what it answers. @throws Misuse (400), Refused (any other refusal). */
   readonly send: <T>(schema: z.ZodType<T>, call: Call) => Promise<T>;
 }
@@ -167,5 +169,5 @@ export const connect = async (terminal: Terminal, options: ServerOptions): Promi
       throw new Refused(`${settings.server.origin} answered something else; is it an Everleaf server?`);
     return parsed.data;
   };
-  return { identity, send };
+  return { identity, ca, send };
 };

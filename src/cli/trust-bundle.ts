@@ -6,7 +6,8 @@ import { certificateBlocks } from '../authority/pem.ts';
 export const readCertificates = (pem: string): X509Certificate[] =>
   certificateBlocks(pem).map((text) => new X509Certificate(text));
 
-const issued = (issuer: X509Certificate, certificate: X509Certificate): boolean =>
+/** By name and by signature. */
+export const issued = (issuer: X509Certificate, certificate: X509Certificate): boolean =>
   issuer.subject === certificate.issuer && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 
 /**

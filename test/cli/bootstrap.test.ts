@@ -179,6 +179,40 @@ describe('a later run', () => {
 });
 
 describe('a run that stops', () => {
+  it.each([
+    ['admin', '--admin', undefined],
+    ['admin-emergency', '--admin', passphrase],
+    ['server', '', undefined],
+  ])(
+    'between the two renames of %s is finished by the next run, before its pair becomes .prev',
+    async (name, option, secret) => {
+      await firstRun();
+      // key.next was renamed over the key, cert.next not yet over the certificate.
+      const made = makeKey();
+      const wanted = readCertificates(read(`${name}-cert.pem`))[0]?.subject ?? '';
+      const received = (await ca.issue(made, wanted)).pem;
+      const file = (what: string) => session.file(`.airunner/${name}-${what}`);
+      writeFileSync(file('key.pem'), writeKey(made, secret));
+      writeFileSync(file('cert.pem.next'), received);
+      session.secrets.push(passphrase, passphrase);
+      expect(await session.everleaf(`${line} ${option}`)).toMatchObject({ code: 0 });
+      expect(pair(name, undefined, secret)).toBe(true);
+      expect(read(`${name}-cert.pem.prev`)).toBe(received);
+      const previous = readKey(read(`${name}-key.pem.prev`), secret);
+      expect(previous && belongTogether(received, previous)).toBe(true);
+    },
+  );
+  it('there, with a passphrase that the next run does not have, loses nothing', async () => {
+    await firstRun();
+    writeFileSync(session.file('.airunner/admin-emergency-cert.pem.next'), read('admin-emergency-cert.pem'));
+    session.secrets.push('another passphrase', 'another passphrase');
+    const { code, err } = await session.everleaf(`${line} --admin`);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/--passphrase-file: .*emergency-key.pem .*another passphrase/),
+    ]);
+    expect(pair('admin-emergency', undefined, passphrase)).toBe(true);
+  });
   it.each([1, 2, 3])('after change %i can be repeated, with the keys that it made', async (at) => {
     failAt = at;
     expect(await firstRun()).toMatchObject({ code: 1 });

@@ -116,6 +116,41 @@ describe('certificate renew', () => {
       expect(read('cert.pem')).not.toBe(oldCert);
     },
   );
+  describe('a certificate that waits as .next', () => {
+    const wait = (pem: string) => writeFileSync(session.file('cert.pem.next'), pem);
+    const key = () => {
+      const own = readKey(oldKey);
+      if (own === null) throw new Error('no key');
+      return own;
+    };
+    it.each([
+      ['another principal', () => ca, 'CN=other'],
+      ['another CA', () => makeAuthority('CN=whoever'), 'CN=w'],
+      ['another CA of the same name', () => makeAuthority('CN=CA'), 'CN=w'],
+    ])('and is of %s is not put in place: the server is asked', async (_, authority, subject) => {
+      const planted = (await (await authority()).issue(key(), subject, { days: 90 })).pem;
+      wait(planted);
+      expect(await everleaf('certificate renew')).toMatchObject({ code: 0, err: '' });
+      expect(renewals()).toHaveLength(1);
+      expect(read('cert.pem')).not.toBe(planted);
+      expect(matching()).toBe(true);
+    });
+    it('and names another SAN is not put in place', async () => {
+      wait((await ca.issue(key(), 'CN=w', { days: 90, names: ['elsewhere.example.com'] })).pem);
+      await everleaf('certificate renew');
+      expect(renewals()).toHaveLength(1);
+    });
+    it('beside a new key takes no other principal’s place', async () => {
+      const made = makeKey();
+      writeFileSync(session.file('key.pem'), writeKey(made));
+      wait((await ca.issue(made, 'CN=other')).pem);
+      expect(await everleaf('principal get w')).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('--client-key'),
+      });
+      expect(read('cert.pem')).toBe(oldCert);
+    });
+  });
   it('puts in place what an interrupted run had received, without asking for another', async () => {
     Object.assign(crash, { at: 3 });
     await everleaf('certificate renew --new-key');
