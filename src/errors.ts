@@ -3,18 +3,25 @@
  * problem document; the command line into an exit code. What is not one of these is a defect.
  */
 
-abstract class EverleafError extends Error {
+/** `field` names the part of the request that led to it, where one did. */
+export abstract class EverleafError extends Error {
   abstract override readonly name: string;
+  constructor(
+    message: string,
+    readonly field?: string,
+  ) {
+    super(message);
+  }
 }
 
 /** The request is wrong and stays wrong. `field` names the part of it to change. HTTP 400, exit code 2. */
 export class InvalidInput extends EverleafError {
   override readonly name = 'InvalidInput';
   constructor(
-    readonly field: string,
+    override readonly field: string,
     message: string,
   ) {
-    super(message);
+    super(message, field);
   }
 }
 
@@ -47,3 +54,14 @@ export class Unavailable extends EverleafError {
 export class LeaseHeld extends EverleafError {
   override readonly name = 'LeaseHeld';
 }
+
+/** Every kind with its HTTP status and title. */
+export const errorKinds = [
+  { name: 'InvalidInput', kind: InvalidInput, status: 400, title: 'Bad Request' },
+  { name: 'NotAllowed', kind: NotAllowed, status: 403, title: 'Forbidden' },
+  { name: 'NotFound', kind: NotFound, status: 404, title: 'Not Found' },
+  { name: 'Conflict', kind: Conflict, status: 409, title: 'Conflict' },
+  { name: 'LeaseHeld', kind: LeaseHeld, status: 409, title: 'Conflict' },
+  { name: 'UnsupportedMediaType', kind: UnsupportedMediaType, status: 415, title: 'Unsupported Media Type' },
+  { name: 'Unavailable', kind: Unavailable, status: 503, title: 'Service Unavailable' },
+] as const;

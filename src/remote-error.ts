@@ -1,32 +1,27 @@
 /** Carries the errors of src/errors.ts across an invocation of one function by another, which keeps a name and a message only. */
 import { z } from 'zod';
-import {
-  Conflict,
-  InvalidInput,
-  LeaseHeld,
-  NotAllowed,
-  NotFound,
-  Unavailable,
-  UnsupportedMediaType,
-} from './errors.ts';
+import { EverleafError, errorKinds, InvalidInput } from './errors.ts';
 
 const withField = z.object({ field: z.string(), message: z.string() });
 
-/** What a function throws so that its caller can tell what went wrong. Hand the result to `throw`. */
-export const toRemote = (error: unknown): unknown =>
-  error instanceof InvalidInput
-    ? new InvalidInput(error.field, JSON.stringify({ field: error.field, message: error.message }))
-    : error;
+const make = (type: string, message: string, field: string | undefined): EverleafError | undefined => {
+  const known = errorKinds.find(({ name }) => name === type);
+  if (known?.name === 'InvalidInput') return new InvalidInput(field ?? 'body', message);
+  return known && new known.kind(message, field);
+};
 
-const named = { Conflict, LeaseHeld, NotAllowed, NotFound, Unavailable, UnsupportedMediaType } as const;
+/** What a function throws so that its caller can tell what went wrong. Hand the result to `throw`. */
+export const toRemote = (error: unknown): unknown => {
+  if (!(error instanceof EverleafError) || error.field === undefined) return error;
+  const { name, field, message } = error;
+  return make(name, JSON.stringify({ field, message }), field);
+};
 
 /** The error that the other function threw; an Error of the same name when it is none of ours. */
 export const fromRemote = (errorType: string, errorMessage: string): Error => {
-  if (errorType === 'InvalidInput') {
-    const parsed = withField.safeParse(parseJson(errorMessage)).data;
-    return new InvalidInput(parsed?.field ?? 'body', parsed?.message ?? errorMessage);
-  }
-  for (const [name, Kind] of Object.entries(named)) if (name === errorType) return new Kind(errorMessage);
+  const { field, message = errorMessage } = withField.safeParse(parseJson(errorMessage)).data ?? {};
+  const known = make(errorType, message, field);
+  if (known !== undefined) return known;
   const error = new Error(errorMessage);
   error.name = errorType;
   return error;

@@ -14,7 +14,7 @@ export const getCertificate = async (
 ): Promise<CertificateView> => {
   const [certificate, current] = await Promise.all([findCertificate(world, serial_number), readGeneration(world)]);
   if (reach !== 'any') mustReach(reach, caller, { principal_id: certificate?.principal_id ?? '', type: null });
-  if (certificate === null) throw new NotFound(`there is no certificate ${serial_number}`);
+  if (certificate === null) throw new NotFound(`there is no certificate ${serial_number}`, 'serial_number');
   // The gate does not know a row without a fingerprint; a listing cannot tell, this can.
   const known = certificate.fingerprint !== undefined;
   return viewCertificate(known ? certificate : { ...certificate, revoked: true }, current, world.now());

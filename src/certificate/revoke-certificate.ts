@@ -14,12 +14,12 @@ import { revokeCompromised } from './revoke-compromised.ts';
  */
 export const revokeCertificate = async (world: World, input: Revocation): Promise<Revoked> => {
   const { caller, reach, serial_number, reason, force } = input;
-  if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force');
+  if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force', 'force');
   const revoked_at = world.now();
   const fallen: string[] = [];
   return untilSettled(world, async () => {
     const certificate = await findCertificate(world, serial_number);
-    if (certificate === null) throw new NotFound(`there is no certificate ${serial_number}`);
+    if (certificate === null) throw new NotFound(`there is no certificate ${serial_number}`, 'serial_number');
     const principal_id = certificate.principal_id ?? '';
     const principal = principal_id === '' ? null : await findPrincipal(world, principal_id);
     mustReach(reach, caller, { principal_id, type: principal?.type ?? null });

@@ -19,9 +19,9 @@ const serialsWritten = 'live_serials = :live, certificates_version = :next';
 export const admitActive =
   (principal_id: string) =>
   (subject: Principal | null): PrincipalType => {
-    if (subject === null) throw new NotFound(`there is no principal ${principal_id}`);
+    if (subject === null) throw new NotFound(`there is no principal ${principal_id}`, 'principal_id');
     if (subject.status !== 'active' || subject.type === null)
-      throw new Conflict(`principal ${principal_id} is suspended; activate it first`);
+      throw new Conflict(`principal ${principal_id} is suspended; activate it first`, 'principal_id');
     return subject.type;
   };
 
@@ -52,7 +52,10 @@ export const admitAdmin =
   (principal_id: string) =>
   (subject: Principal | null): PrincipalType => {
     if (subject !== null && subject.type !== 'admin')
-      throw new Conflict(`there is a principal ${principal_id} already that is no admin; ids are never reused`);
+      throw new Conflict(
+        `there is a principal ${principal_id} already that is no admin; ids are never reused`,
+        'principal_id',
+      );
     return 'admin';
   };
 

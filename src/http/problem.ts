@@ -1,24 +1,6 @@
-/** Errors as RFC 9457 problem documents: the one place where a domain error becomes an HTTP status. */
+/** Errors as RFC 9457 problem documents: where a domain error becomes an HTTP answer. */
 import type { APIGatewayProxyResult } from 'aws-lambda';
-import {
-  Conflict,
-  InvalidInput,
-  LeaseHeld,
-  NotAllowed,
-  NotFound,
-  Unavailable,
-  UnsupportedMediaType,
-} from '../errors.ts';
-
-const statuses = [
-  [InvalidInput, 400, 'Bad Request'],
-  [NotAllowed, 403, 'Forbidden'],
-  [NotFound, 404, 'Not Found'],
-  [Conflict, 409, 'Conflict'],
-  [LeaseHeld, 409, 'Conflict'],
-  [UnsupportedMediaType, 415, 'Unsupported Media Type'],
-  [Unavailable, 503, 'Service Unavailable'],
-] as const;
+import { errorKinds, InvalidInput } from '../errors.ts';
 
 /** Seconds after which a refused-for-now request may be repeated. */
 const retryAfter = '2';
@@ -66,9 +48,9 @@ const document = (status: number, title: string, detail?: string, field?: string
 
 /** The answer to a request that failed; null for what is a defect, which its caller logs and answers with `defect`. */
 export const problemOf = (error: unknown): APIGatewayProxyResult | null => {
-  for (const [kind, status, title] of statuses) {
+  for (const { kind, status, title } of errorKinds) {
     if (!(error instanceof kind)) continue;
-    if (!(error instanceof InvalidInput)) return document(status, title, error.message);
+    if (!(error instanceof InvalidInput)) return document(status, title, error.message, error.field);
     const detail = error.message.startsWith(error.field) ? error.message : `${error.field}: ${error.message}`;
     return document(status, title, detail, error.field);
   }

@@ -27,12 +27,18 @@ export const activatePrincipal = (
     const principal = await getPrincipal(world, principal_id);
     mustReach(reach, caller, principal);
     if (principal.type === null)
-      throw new Conflict(`the record of ${principal_id} names no valid type; repair its row in the principals table`);
+      throw new Conflict(
+        `the record of ${principal_id} names no valid type; repair its row in the principals table`,
+        'principal_id',
+      );
     if (principal.status === 'active') return principal;
-    if (principal_id === caller.principal_id) throw new NotAllowed('nobody activates itself');
+    if (principal_id === caller.principal_id) throw new NotAllowed('nobody activates itself', 'principal_id');
     asked ??= principal.row;
     if (!suspension.every((attribute) => isDeepStrictEqual(principal.row[attribute], asked?.[attribute])))
-      throw new Conflict(`${principal_id} was suspended again meanwhile; read why before activating it`);
+      throw new Conflict(
+        `${principal_id} was suspended again meanwhile; read why before activating it`,
+        'principal_id',
+      );
 
     const { expression, names, values } = unchanged(principal.row, ['type', ...suspension]);
     const activate: Step = {

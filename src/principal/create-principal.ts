@@ -22,7 +22,7 @@ export const createPrincipal = (
         ConditionExpression: 'attribute_not_exists(principal_id)',
       },
     },
-    otherwise: new Conflict(`there is a principal ${principal_id} already; ids are never reused`),
+    otherwise: new Conflict(`there is a principal ${principal_id} already; ids are never reused`, 'principal_id'),
   };
   // A caller naming itself would put two operations on one item, which DynamoDB refuses; its id is taken anyway.
   const active = principal_id === caller.principal_id ? [] : [callerIsActive(world, caller)];

@@ -20,6 +20,6 @@ export const findPrincipal = async (world: World, principal_id: string): Promise
 /** @throws NotFound */
 export const getPrincipal = async (world: World, principal_id: string): Promise<Principal> => {
   const principal = await findPrincipal(world, principal_id);
-  if (principal === null) throw new NotFound(`there is no principal ${principal_id}`);
+  if (principal === null) throw new NotFound(`there is no principal ${principal_id}`, 'principal_id');
   return principal;
 };

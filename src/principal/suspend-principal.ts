@@ -28,7 +28,7 @@ export interface Suspension {
 export const suspendPrincipal = (world: World, input: Suspension): Promise<Principal> =>
   untilSettled(world, async () => {
     const { caller, principal_id, reason, force } = input;
-    if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force');
+    if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force', 'force');
     const principal = await getPrincipal(world, principal_id);
     mustReach(input.reach, caller, principal);
     const again = principal.recorded_status === 'suspended';

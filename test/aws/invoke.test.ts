@@ -47,6 +47,7 @@ it.each([
   new LeaseHeld('held'),
   new NotAllowed('no'),
   new NotFound('nothing'),
+  new NotFound('no such principal', 'principal_id'),
   new Unavailable('later'),
   new InvalidInput('csr', 'signature does not prove possession of the key'),
 ])('what a function throws arrives as what it was: $name', async (error) => {

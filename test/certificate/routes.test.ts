@@ -108,7 +108,7 @@ describeWithEmulator('certificates over HTTP', (emulator) => {
 
   it('refuses what is no serial number, no reason, or not there', async () => {
     for (const serial of ['../x', '01FF', '00ff', '01%2f', 'ж']) expect((await get('admin', serial)).status).toBe(400);
-    expect((await get('admin', '01abcdef')).status).toBe(404);
+    expect(await get('admin', '01abcdef')).toMatchObject({ status: 404, field: 'serial_number' });
     const { body } = await issue('admin', { principal_id: 'worker-1', csr: newRequest() });
     for (const reason of ['Key_Compromise', 'remove_from_crl', '', undefined, 5])
       expect(await revoke('admin', body.serial_number, { reason })).toMatchObject({

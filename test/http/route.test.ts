@@ -135,6 +135,14 @@ describe('a use case that fails', () => {
     expect(answer).toMatchObject({ status, detail });
     expect(answer.headers?.['retry-after']).toBe(status === 503 ? '2' : undefined);
   });
+  it('names the field that led to it, where one did', async () => {
+    const refused = () => Promise.reject(new NotFound('there is no principal w', 'principal_id'));
+    expect(await send({ body: { reason: 'x' } }, refused)).toMatchObject({
+      status: 404,
+      field: 'principal_id',
+      detail: 'there is no principal w',
+    });
+  });
   it('by a defect tells its caller nothing of it', async () => {
     const answer = await send({ body: { reason: 'x' } }, () => Promise.reject(new TypeError('secret innards')));
     expect(answer).toMatchObject({ status: 500, title: 'Internal Server Error' });

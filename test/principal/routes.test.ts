@@ -112,7 +112,7 @@ describeWithEmulator('principals over HTTP', (emulator) => {
   describe('reading', () => {
     it('is open to admins, operators and auditors', async () => {
       for (const as of ['alice', 'olga', 'otto']) expect(await get(as, 'wim')).toMatchObject({ principal_id: 'wim' });
-      expect(await get('alice', 'nobody')).toMatchObject({ status: 404 });
+      expect(await get('alice', 'nobody')).toMatchObject({ status: 404, field: 'principal_id' });
     });
     it('gives a worker itself, and of others not even whether they exist', async () => {
       expect(await get('wim', 'wim')).toMatchObject({ principal_id: 'wim', type: 'worker' });
@@ -160,7 +160,7 @@ describeWithEmulator('principals over HTTP', (emulator) => {
       expect(await d.row('principals', 'wim')).toMatchObject({ status: 'active' });
     });
     it('answers 404 for nobody and makes no row', async () => {
-      expect(await suspend('alice', 'nobody', { reason: 'x' })).toMatchObject({ status: 404 });
+      expect(await suspend('alice', 'nobody', { reason: 'x' })).toMatchObject({ status: 404, field: 'principal_id' });
       expect(await activate('alice', 'nobody')).toMatchObject({ status: 404 });
       expect(await d.row('principals', 'nobody')).toBeUndefined();
     });
