@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { assertLocal } from './aws.ts';
 import { killNow, tieToThisProcess } from './children.ts';
-import { tail } from './emulator.ts';
+import { causeAndLog, tail } from './emulator.ts';
 import { root } from './tools.ts';
 
 export interface CdkOptions {
@@ -14,7 +14,7 @@ export interface CdkOptions {
   readonly signal: AbortSignal;
 }
 
-/** Runs `cdk <words>`. @throws Error with the end of its log. */
+/** Runs `cdk <words>`. @throws Error with the end of its log, and what failed as the last line. */
 export const runCdk = async (words: readonly string[], { env, logFile, signal }: CdkOptions): Promise<void> => {
   const log = createWriteStream(logFile, { flags: 'a' });
   log.write(`\n$ cdk ${words.join(' ')}\n`);
@@ -38,8 +38,7 @@ export const runCdk = async (words: readonly string[], { env, logFile, signal }:
   signal.removeEventListener('abort', stop);
   await new Promise<void>((resolve) => log.end(resolve));
   signal.throwIfAborted();
-  if (status !== 0)
-    throw new Error(`cdk ${words[0]} failed:\n${whatFailed(tail(logFile, 400))}\nall of it: ${logFile}`);
+  if (status !== 0) throw new Error(causeAndLog(`cdk ${words[0]} failed`, logFile, whatFailed(tail(logFile, 400))));
 };
 
 /** Of a long log, the lines that say what went wrong; of one without such lines, its end. */

@@ -27,8 +27,8 @@ export interface Emulator {
   readonly region: string;
   readonly pid: number;
   readonly logFile: string;
-  /** Fulfilled when the process is gone, whatever ended it. */
-  readonly ended: Promise<void>;
+  /** Fulfilled when the process is gone, with what ended it: `ended` after an orderly end, state saved. */
+  readonly ended: Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
@@ -43,14 +43,21 @@ export const removeFunctions = (stateDir: string): void => {
 const announcement = z.object({ endpoint: z.url(), pid: z.number() });
 const startsWithin = 60_000;
 
+/** What `ended` is fulfilled with when nothing is lost. */
+export const orderly = 'ended';
+
 /** The end of a log, for whoever has to know why something went away. */
-export const tail = (file: string, lines = 20): string => {
+export const tail = (file: string, lines = 15): string => {
   try {
     return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
   } catch {
     return '';
   }
 };
+
+/** A cause, the end of the log that explains it, and the cause again, where whoever reads it looks first. */
+export const causeAndLog = (cause: string, logFile: string, lines = tail(logFile)): string =>
+  `${cause}; the end of ${logFile}:\n${lines}\n${cause}`;
 
 /**
  * Starts the emulator and waits until it answers. It inherits nothing of this process's environment but PATH: what it has,
@@ -88,10 +95,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   if (!stdin || !stdout) throw new Error('the AWS emulator has no pipes');
   stdin.on('error', () => undefined);
   let gone = false;
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => {
+  const ended = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => {
       gone = true;
-      resolve();
+      resolve(code === 0 ? orderly : `ended with ${signal ?? `exit code ${code}`}`);
     });
   });
   tieToThisProcess(child, { group: true });
@@ -114,11 +121,10 @@ export const startEmulator = async (options: EmulatorOptions = {}): Promise<Emul
   }
 };
 
-const firstLine = (output: NodeJS.ReadableStream, ended: Promise<void>, logFile: string): Promise<string> =>
+const firstLine = (output: NodeJS.ReadableStream, ended: Promise<string>, logFile: string): Promise<string> =>
   new Promise((resolve, reject) => {
     let text = '';
-    const fail = (why: string) =>
-      reject(new Error(`the AWS emulator ${why}; the end of ${logFile}:\n${tail(logFile)}`));
+    const fail = (why: string) => reject(new Error(causeAndLog(`the AWS emulator ${why}`, logFile)));
     const timer = setTimeout(() => fail(`did not answer within ${startsWithin / 1000} s`), startsWithin);
     output.on('data', (chunk: Buffer) => {
       text += chunk.toString();
@@ -127,8 +133,8 @@ const firstLine = (output: NodeJS.ReadableStream, ended: Promise<void>, logFile:
       clearTimeout(timer);
       resolve(text.slice(0, end));
     });
-    void ended.then(() => {
+    void ended.then((how) => {
       clearTimeout(timer);
-      fail('ended');
+      fail(how);
     });
   });
