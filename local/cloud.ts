@@ -7,7 +7,7 @@ import { stackName } from '../src/names.ts';
 import { account, assertLoopback, type LocalAws, localAws, localEnvironment } from './aws.ts';
 import { runCdk } from './cdk.ts';
 import { buildCli, runCli } from './cli.ts';
-import { type Emulator, removeFunctions, startEmulator, tail } from './emulator.ts';
+import { causeAndLog, type Emulator, orderly, removeFunctions, startEmulator } from './emulator.ts';
 import { startGateway } from './gateway/gateway.ts';
 import { serverCertificate } from './server-certificate.ts';
 import { functionNode, root } from './tools.ts';
@@ -66,8 +66,9 @@ export interface LocalCloud {
   readonly stop: () => Promise<void>;
 }
 
-/** In a state folder: what it holds was left in order, to be taken up. */
-const saved = 'saved';
+/** A file in a state folder that is kept, and what it says where the rest is a whole deployment that can be taken up. */
+const kept = 'kept';
+const leftInOrder = 'left in order';
 
 /** @throws Error in one line when another process listens there. */
 export const assertPortFree = (port: number): Promise<void> =>
@@ -94,11 +95,16 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
 
   try {
     if (options.port) await assertPortFree(options.port);
-    // Only a cloud that was stopped in order has saved what the files beside speak of.
     removeFunctions(stateDir);
-    if (!keep || !existsSync(file(saved))) rmSync(stateDir, { recursive: true, force: true });
+    const before = existsSync(file(kept)) ? readFileSync(file(kept), 'utf8') : undefined;
+    const takenUp = keep && before === leftInOrder;
+    if (before !== undefined && !takenUp)
+      step(`discarding what ${stateDir} kept: ${keep ? 'it was not left in order' : 'not asked for with --keep'}`);
+    if (!takenUp) rmSync(stateDir, { recursive: true, force: true });
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    rmSync(file(saved), { force: true });
+    if (keep) writeFileSync(file(kept), 'in use');
+    // Where a deployment began and did not end, nothing can go on.
+    let whole = takenUp;
 
     const callsFile = options.endpoint ? undefined : file('calls.jsonl');
     const emulator: Pick<Emulator, 'endpoint' | 'logFile'> & Partial<Emulator> = options.endpoint
@@ -109,13 +115,14 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
     stopping.push(async () => {
       ending = true;
     });
-    if (keep) stopping.unshift(async () => writeFileSync(file(saved), ''));
+    // Last of all, and only by an emulator that saved what the files beside speak of.
+    if (keep)
+      stopping.unshift(async () => {
+        if (whole && ((await emulator.ended) ?? orderly) === orderly) writeFileSync(file(kept), leftInOrder);
+      });
     const crashed = new Promise<never>((_, reject) => {
-      void emulator.ended?.then(() => {
-        if (!ending)
-          reject(
-            new Error(`the AWS emulator ended by itself; the end of ${emulator.logFile}:\n${tail(emulator.logFile)}`),
-          );
+      void emulator.ended?.then((how) => {
+        if (!ending) reject(new Error(causeAndLog(`the AWS emulator ${how}, unasked`, emulator.logFile)));
       });
     });
     crashed.catch(() => undefined);
@@ -148,7 +155,9 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
     step(`deploying the very stack that \`cdk deploy\` deploys to AWS, as ${stackName({ name, environment })}`);
     // A change set of a deployment without changes would fail the next one.
     const deploy = ['deploy', '--app', outDir, '--all', '--method=direct', '--require-approval', 'never'];
+    whole = false;
     await Promise.race([crashed, runCdk(deploy, cdk('deploy.log'))]);
+    whole = true;
 
     step('starting the mTLS gateway in front, from the synthesised template');
     const gateway = await startGateway({
