@@ -7,6 +7,12 @@ const unavailable = {
   templates: { 'application/json': '{"message": "authentication unavailable"}' },
 };
 
+/** Whatever else API Gateway answers, with the status that it has: the message arrives as a JSON string. */
+const problem = {
+  responseHeaders: { 'Content-Type': "'application/problem+json'" },
+  templates: { 'application/json': '{"type": "about:blank", "title": $context.error.messageString}' },
+};
+
 /** Added to an API so that a change of one of them makes a new deployment, without which it would stay unseen. */
 export function addGatewayResponses(api: RestApi): void {
   // The gate hands the reason over as a JSON string, quotes included: these templates substitute raw text.
@@ -23,4 +29,6 @@ export function addGatewayResponses(api: RestApi): void {
   });
   // The gate never answers without a reason; a 401 that has none would make clients throw their identity away.
   api.addGatewayResponse('Unauthorized', { type: ResponseType.UNAUTHORIZED, ...unavailable });
+  api.addGatewayResponse('Default4xx', { type: ResponseType.DEFAULT_4XX, ...problem });
+  api.addGatewayResponse('Default5xx', { type: ResponseType.DEFAULT_5XX, ...problem });
 }

@@ -108,7 +108,7 @@ describeWithEmulator('certificates over HTTP', (emulator) => {
 
   it('refuses what is no serial number, no reason, or not there', async () => {
     for (const serial of ['../x', '01FF', '00ff', '01%2f', 'ж']) expect((await get('admin', serial)).status).toBe(400);
-    expect(await get('admin', '01abcdef')).toMatchObject({ status: 404, field: 'serial_number' });
+    expect(await get('admin', '01abcdef')).toMatchObject({ status: 404, body: { field: 'serial_number' } });
     const { body } = await issue('admin', { principal_id: 'worker-1', csr: newRequest() });
     for (const reason of ['Key_Compromise', 'remove_from_crl', '', undefined, 5])
       expect(await revoke('admin', body.serial_number, { reason })).toMatchObject({
@@ -121,6 +121,16 @@ describeWithEmulator('certificates over HTTP', (emulator) => {
       status: 400,
       body: { field: 'expiring_within' },
     });
+  });
+
+  it('tells a principal without certificates from one that is not there, but not to who may not ask', async () => {
+    await d.register('worker-3', 'worker');
+    expect(await list('auditor', { principal_id: 'worker-3' })).toEqual({ status: 200, body: { certificates: [] } });
+    expect(await list('auditor', { principal_id: 'wroker-3' })).toMatchObject({
+      status: 404,
+      body: { field: 'principal_id', detail: 'there is no principal wroker-3' },
+    });
+    expect((await list('worker', { principal_id: 'wroker-3' })).status).toBe(403);
   });
 
   it('lets each role do its own', async () => {

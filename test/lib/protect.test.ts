@@ -37,7 +37,7 @@ describe('an API whose methods all ask the gate', () => {
   test('has the gate’s authorizer without cache, its answers, and the right to ask it from there alone', () => {
     const [authorizer, { Properties }] = named(template, 'AWS::ApiGateway::Authorizer', '');
     expect(Properties.AuthorizerResultTtlInSeconds).toBe(0);
-    expect(ofType(template, 'AWS::ApiGateway::GatewayResponse')).toHaveLength(4);
+    expect(ofType(template, 'AWS::ApiGateway::GatewayResponse')).toHaveLength(6);
     const [, permission] = named(template, 'AWS::Lambda::Permission', '');
     expect(JSON.stringify(permission.Properties.SourceArn)).toContain(authorizer);
   });

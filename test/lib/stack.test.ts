@@ -52,7 +52,7 @@ describe('the gate', () => {
     expect(reserved(synthesise({ authorizerReservedConcurrency: 50 }))).toBe(50);
   });
 
-  test('answers a denial with its reason and everything that it cannot decide with 503', () => {
+  test('answers a denial with its reason, what it cannot decide with 503, and all else as a problem document', () => {
     const responses = Object.fromEntries(
       ofType(template, 'AWS::ApiGateway::GatewayResponse').map(([, { Properties }]) => [
         Properties.ResponseType,
@@ -60,11 +60,15 @@ describe('the gate', () => {
       ]),
     );
     const unavailable = ['503', { 'application/json': '{"message": "authentication unavailable"}' }];
+    const title = '{"type": "about:blank", "title": $context.error.messageString}';
+    const problem = [undefined, { 'application/json': title }];
     expect(responses).toEqual({
       ACCESS_DENIED: ['401', { 'application/json': '{"message": $context.authorizer.reason}' }],
       UNAUTHORIZED: unavailable,
       AUTHORIZER_FAILURE: unavailable,
       AUTHORIZER_CONFIGURATION_ERROR: unavailable,
+      DEFAULT_4XX: problem,
+      DEFAULT_5XX: problem,
     });
   });
 });

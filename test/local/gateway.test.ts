@@ -145,8 +145,8 @@ describe('the mTLS gateway', () => {
   it.each<[string, Invoked, number, string]>([
     ['throws', { outcome: 'error', errorType: 'Error', errorMessage: 'x' }, 503, '{"message": "unavailable"}'],
     ['times out', { outcome: 'timeout' }, 503, '{"message": "unavailable"}'],
-    ['answers nonsense', { outcome: 'answer', payload: { principalId: 1 } }, 500, '{"message":null}'],
-    ['is throttled', { outcome: 'throttled' }, 500, '{"message":null}'],
+    ['answers nonsense', { outcome: 'answer', payload: { principalId: 1 } }, 500, '{"title": null}'],
+    ['is throttled', { outcome: 'throttled' }, 500, '{"title": null}'],
     [
       'answers objects in its context',
       {
@@ -154,7 +154,7 @@ describe('the mTLS gateway', () => {
         payload: { ...(allow.outcome === 'answer' && (allow.payload as object)), context: { a: {} } },
       },
       500,
-      '{"message":null}',
+      '{"title": null}',
     ],
   ])('lets nobody in when the authorizer %s', async (_, result, status, body) => {
     gate = result;
@@ -167,9 +167,13 @@ describe('the mTLS gateway', () => {
     ['answers no proxy answer', { outcome: 'answer', payload: 'hello' }, 502],
     ['takes too long', { outcome: 'timeout' }, 504],
     ['is asked with too much', { outcome: 'too large' }, 413],
-  ])('says so in API Gateway’s words when the function %s', async (_, result, status) => {
+  ])('says so by the default responses, with API Gateway’s status, when the function %s', async (_, result, status) => {
     thing = result;
-    expect((await ask('/things', { as: worker })).status).toBe(status);
+    expect(await ask('/things', { as: worker })).toMatchObject({
+      status,
+      headers: { 'content-type': 'application/problem+json' },
+      body: expect.stringMatching(/^\{"title": "[A-Z].*"\}$/),
+    });
   });
 
   it('asks the gate before it tells an allowed caller that nothing is there', async () => {
@@ -186,7 +190,7 @@ describe('the mTLS gateway', () => {
   it('answers an undeclared method as API Gateway does, without asking anyone', async () => {
     expect(await ask('/things', { as: worker, method: 'DELETE' })).toMatchObject({
       status: 403,
-      body: '{"message":"Missing Authentication Token"}',
+      body: '{"title": "Missing Authentication Token"}',
     });
     expect(calls).toHaveLength(0);
   });

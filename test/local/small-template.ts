@@ -51,6 +51,16 @@ const nothing = {
   ],
 };
 
+const problem = (kind: string) => ({
+  Type: 'AWS::ApiGateway::GatewayResponse',
+  Properties: {
+    RestApiId: { Ref: 'Api' },
+    ResponseType: kind,
+    ResponseParameters: { 'gatewayresponse.header.Content-Type': "'application/problem+json'" },
+    ResponseTemplates: { 'application/json': '{"title": $context.error.messageString}' },
+  },
+});
+
 const resources = {
   Gatekeeper: { Type: 'AWS::Lambda::Function' },
   Thing: { Type: 'AWS::Lambda::Function' },
@@ -93,6 +103,8 @@ const resources = {
       ResponseTemplates: { 'application/json': '{"message": "unavailable"}' },
     },
   },
+  Default4xx: problem('DEFAULT_4XX'),
+  Default5xx: problem('DEFAULT_5XX'),
   Deployment: { Type: 'AWS::ApiGateway::Deployment', Properties: { RestApiId: { Ref: 'Api' } } },
   Stage: {
     Type: 'AWS::ApiGateway::Stage',
