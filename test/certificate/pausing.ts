@@ -1,5 +1,6 @@
 /** Stops a use case at its n-th await on the world and does something else there, as another request would. */
 import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import { expect } from 'vitest';
 import type { IssuingWorld } from '../../src/certificate/issue.ts';
 
 export interface Pause {
@@ -39,7 +40,12 @@ export const pausing = (world: IssuingWorld, at: number, meanwhile: () => Promis
   return { world: { ...world, documents, sign }, reached: () => count > at, written: () => writtenThen };
 };
 
-/** Runs `attempt` once for every await that it has. */
-export const atEveryAwait = async (attempt: (at: number) => Promise<Pause>): Promise<number> => {
-  for (let at = 0; ; at += 1) if (!(await attempt(at)).reached()) return at;
+/**
+ * Runs `attempt` once for every await that it has, and once undisturbed. Fewer awaits than `fewest` would mean that the
+ * use case changed and is no longer stopped where it should be.
+ */
+export const atEveryAwait = async (fewest: number, attempt: (at: number) => Promise<Pause>): Promise<void> => {
+  let at = 0;
+  while ((await attempt(at)).reached()) at += 1;
+  expect(at, 'awaits').toBeGreaterThanOrEqual(fewest);
 };

@@ -29,7 +29,7 @@ describeWithEmulator('activating, stopped at every await', (emulator) => {
     ['the runbook’s break-glass suspension', breakGlass],
     ['that, of a wrong type', (id: string) => d.edit('principals', id, { status: 'suspended', suspended_at: 'now' })],
   ])('lets nobody in after %s returned', async (_what, meanwhile) => {
-    const awaits = await atEveryAwait(async (at) => {
+    await atEveryAwait(4, async (at) => {
       const id = `worker-${run++}`;
       await d.register(id, 'worker');
       const { pem } = await d.issueTo(admin, id);
@@ -40,7 +40,6 @@ describeWithEmulator('activating, stopped at every await', (emulator) => {
       if (pause.reached() && at > 0) expect(await d.present(pem), `await ${at}`).toMatchObject({ outcome: 'deny' });
       return pause;
     });
-    expect(awaits).toBeGreaterThanOrEqual(4);
   });
 
   it('says that it was suspended again meanwhile', async () => {
