@@ -1,6 +1,6 @@
 /** Which certificates fall with one whose key was compromised: whoever held that key could have renewed them, or holds theirs. */
 import type { World } from '../world.ts';
-import type { Certificate } from './certificate.ts';
+import { type Certificate, mayStillBeUsed } from './certificate.ts';
 import { findCertificates } from './find-certificates.ts';
 
 /** Clocks of two issuing functions differ by less than this (ms), so no descendant was issued that much earlier. */
@@ -28,12 +28,17 @@ export const compromisedWith = (named: string, known: readonly Certificate[]): s
   return [...fallen];
 };
 
-/** Adds what lies between the certificates and `named`: the chains of `renewed_from`, followed no further back than it. */
+/**
+ * Adds what lies between the certificates and `named`: the chains of `renewed_from`, followed no further back than it.
+ * `walked` remembers from call to call what is beyond use and so does not change any more.
+ */
 export const withAncestors = async (
   world: World,
   named: Certificate,
   certificates: readonly Certificate[],
+  walked: Map<string, Certificate>,
 ): Promise<readonly Certificate[]> => {
+  const now = world.now();
   const known = new Map([named, ...certificates].map((certificate) => [certificate.serial_number, certificate]));
   const oldest = (named.issued_at ?? 0) - skew_ms;
   const asked = new Set(known.keys());
@@ -42,8 +47,12 @@ export const withAncestors = async (
       .filter(({ issued_at }) => (issued_at ?? oldest) >= oldest)
       .flatMap(({ renewed_from }) => (renewed_from === undefined || asked.has(renewed_from) ? [] : [renewed_from]));
     for (const parent of parents) asked.add(parent);
-    newest = [...(await findCertificates(world, parents))];
-    for (const certificate of newest) known.set(certificate.serial_number, certificate);
+    const unwalked = parents.filter((parent) => !walked.has(parent));
+    newest = [...parents.flatMap((parent) => walked.get(parent) ?? []), ...(await findCertificates(world, unwalked))];
+    for (const certificate of newest) {
+      known.set(certificate.serial_number, certificate);
+      if (!mayStillBeUsed(certificate, now)) walked.set(certificate.serial_number, certificate);
+    }
   }
   return [...known.values()];
 };

@@ -6,7 +6,7 @@ import { findPrincipal } from '../principal/get-principal.ts';
 import type { World } from '../world.ts';
 import { findCertificate } from './find-certificates.ts';
 import { type Revocation, type Revoked, revocationSteps, revoked } from './revocation.ts';
-import { revokeCompromised } from './revoke-compromised.ts';
+import { type Progress, revokeCompromised } from './revoke-compromised.ts';
 
 /**
  * Revoking what is revoked keeps its first time and reason; for key_compromise it still bars the key and revokes what
@@ -16,7 +16,7 @@ export const revokeCertificate = async (world: World, input: Revocation): Promis
   const { caller, reach, serial_number, reason, force } = input;
   if (force && caller.principal_type !== 'admin') throw new NotAllowed('only an admin may use force', 'force');
   const revoked_at = world.now();
-  const fallen: string[] = [];
+  const progress: Progress = { fallen: new Set(), walked: new Map() };
   return untilSettled(world, async () => {
     const certificate = await findCertificate(world, serial_number);
     if (certificate === null) throw new NotFound(`there is no certificate ${serial_number}`, 'serial_number');
@@ -24,7 +24,7 @@ export const revokeCertificate = async (world: World, input: Revocation): Promis
     const principal = principal_id === '' ? null : await findPrincipal(world, principal_id);
     mustReach(reach, caller, { principal_id, type: principal?.type ?? null });
     const found = { ...input, certificate, principal, revoked_at };
-    if (reason === 'key_compromise') return revokeCompromised(world, found, fallen);
+    if (reason === 'key_compromise') return revokeCompromised(world, found, progress);
     if (certificate.revoked) return revoked(certificate, []);
     return (await transact(world, await revocationSteps(world, found, [serial_number]))) === 'again'
       ? 'again'
