@@ -1,18 +1,15 @@
 /** The subject's row in an issuing transaction: what it must still be, and what is written into it. */
 import { enlistAdmin } from '../access/usable-admins.ts';
 import type { Step } from '../aws/transact.ts';
+import { unchanged } from '../aws/unchanged.ts';
 import { Conflict, NotFound } from '../errors.ts';
 import { tableName } from '../names.ts';
 import type { Principal, PrincipalType } from '../principal/principal.ts';
 import type { World } from '../world.ts';
 import type { Serials } from './issue.ts';
 
-/** Condition that no certificate was issued or revoked for key_compromise since the row was read; wants `:read`. */
-export const versionUnchanged = ({ certificates_version }: Pick<Principal, 'certificates_version'>): string =>
-  certificates_version === 0
-    ? '(attribute_not_exists(certificates_version) OR certificates_version = :read)'
-    : 'certificates_version = :read';
-
+/** Whether a certificate was issued or revoked for key_compromise since the row was read. */
+const version = ['certificates_version'];
 const serialsWritten = 'live_serials = :live, certificates_version = :next';
 
 /** An existing, active principal of a known type. @throws NotFound, Conflict */
@@ -27,25 +24,24 @@ export const admitActive =
 
 export const writeActive =
   (world: World, principal_id: string) =>
-  (subject: Principal | null, serials: Serials): Step[] => [
-    {
-      item: {
-        Update: {
-          TableName: tableName(world.deployment, 'principals'),
-          Key: { principal_id },
-          UpdateExpression: `SET ${serialsWritten}`,
-          ConditionExpression: `#status = :active AND #type = :type AND ${versionUnchanged(subject ?? { certificates_version: 0 })}`,
-          ExpressionAttributeNames: { '#status': 'status', '#type': 'type' },
-          ExpressionAttributeValues: {
-            ':active': 'active',
-            ':type': subject?.type ?? '',
-            ...serialValues(subject, serials),
+  (subject: Principal | null, serials: Serials): Step[] => {
+    const { expression, names, values } = unchanged(subject?.row ?? {}, ['status', 'type', ...version]);
+    return [
+      {
+        item: {
+          Update: {
+            TableName: tableName(world.deployment, 'principals'),
+            Key: { principal_id },
+            UpdateExpression: `SET ${serialsWritten}`,
+            ConditionExpression: `attribute_exists(principal_id) AND ${expression}`,
+            ExpressionAttributeNames: names,
+            ExpressionAttributeValues: { ...values, ...serialValues(serials) },
           },
         },
+        otherwise: 'again',
       },
-      otherwise: 'again',
-    },
-  ];
+    ];
+  };
 
 /** An admin, or nobody yet: `bootstrap` makes it one. @throws Conflict */
 export const admitAdmin =
@@ -63,7 +59,7 @@ export const admitAdmin =
 export const writeAdmin =
   (world: World, principal_id: string) =>
   (subject: Principal | null, serials: Serials): Step[] => {
-    const { ':read': read, ...values } = serialValues(subject, serials);
+    const { expression, names, values } = unchanged(subject?.row ?? {}, version);
     return [
       {
         item: {
@@ -73,15 +69,15 @@ export const writeAdmin =
             UpdateExpression: `SET #status = :active, #type = :type, created_at = if_not_exists(created_at, :now), ${serialsWritten} REMOVE suspended_at, suspended_reason, suspension`,
             ConditionExpression:
               subject === null
-                ? 'attribute_not_exists(principal_id)'
-                : `#type = :type AND ${versionUnchanged(subject)}`,
-            ExpressionAttributeNames: { '#status': 'status', '#type': 'type' },
+                ? `attribute_not_exists(principal_id) AND ${expression}`
+                : `#type = :type AND ${expression}`,
+            ExpressionAttributeNames: { ...names, '#status': 'status', '#type': 'type' },
             ExpressionAttributeValues: {
               ':active': 'active',
               ':type': 'admin',
               ':now': world.now(),
               ...values,
-              ...(subject === null ? {} : { ':read': read }),
+              ...serialValues(serials),
             },
           },
         },
@@ -91,8 +87,7 @@ export const writeAdmin =
     ];
   };
 
-const serialValues = (subject: Principal | null, { live_serials, certificates_version }: Serials) => ({
+const serialValues = ({ live_serials, certificates_version }: Serials) => ({
   ':live': live_serials,
   ':next': certificates_version,
-  ':read': subject?.certificates_version ?? 0,
 });

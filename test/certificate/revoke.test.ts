@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { NumberValue } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/access/caller.ts';
 import type { RevocationReason } from '../../src/certificate/certificate.ts';
@@ -141,6 +143,66 @@ describeWithEmulator('revoking a certificate', (emulator) => {
     });
     expect(await d.usable('operator-3')).toEqual([]);
   });
+
+  it('for key_compromise revokes the end of a chain of 450 renewals, and says so every time it is asked', async () => {
+    await d.register('worker-chain', 'worker');
+    const serial = (n: number) => `0198${n.toString(16).padStart(6, '0')}aa`;
+    const last = 449;
+    for (let n = 0; n <= last; n += 1)
+      await d.put('certificates', {
+        serial_number: serial(n),
+        principal_id: 'worker-chain',
+        fingerprint: 'f',
+        revoked: false,
+        generation: 0,
+        issued_at: Date.now() - (last + 1 - n) * 57_600_000,
+        expires_at: n > last - 2 ? Date.now() + 5e7 : 1,
+        public_key_sha256: randomBytes(32).toString('hex'),
+        ...(n > 0 ? { renewed_from: serial(n - 1) } : {}),
+      });
+    await d.edit('principals', 'worker-chain', { live_serials: [serial(last - 1), serial(last)] });
+    const first = await revoke(serial(0), 'key_compromise');
+    expect([...first.also_revoked].sort()).toEqual([serial(last - 1), serial(last)]);
+    expect(await d.usable('worker-chain')).toEqual([]);
+    // Also when the principal's row has forgotten them.
+    await d.issueTo(admin, 'worker-chain');
+    expect(await d.liveSerials('worker-chain')).toHaveLength(1);
+    expect(await revoke(serial(0), 'key_compromise')).toEqual({
+      ...first,
+      also_revoked: expect.arrayContaining([...first.also_revoked]),
+    });
+  }, 60_000);
+
+  it('for key_compromise names what fell also to the request that another began', async () => {
+    await d.register('operator-halfway', 'operator');
+    const named = await d.issueTo(admin, 'operator-halfway');
+    const caller = await d.callerWith(named.pem);
+    const child = await renewCertificate(d.world, { caller, csr: newRequest(), force: true });
+    // The earlier request ended before it had barred the key.
+    const revoked = { revoked: true, revocation_reason: 'key_compromise' };
+    await d.edit('certificates', child.serial_number, { ...revoked, revoked_at: 6 });
+    await d.edit('certificates', named.serial_number, { ...revoked, revoked_at: 5 });
+    for (let n = 0; n < 2; n += 1)
+      expect(await revoke(named.serial_number, 'key_compromise')).toMatchObject({
+        revoked_at: 5,
+        also_revoked: [child.serial_number],
+      });
+  });
+
+  it.each(['x', -1, 1.5, NumberValue.from('1e40'), null, 0])(
+    'for key_compromise works, as issuing does, where certificates_version was edited to %s',
+    async (certificates_version) => {
+      const id = `worker-v${randomBytes(4).toString('hex')}`;
+      await d.register(id, 'worker');
+      const { serial_number } = await d.issueTo(admin, id);
+      await d.edit('principals', id, { certificates_version });
+      await revoke(serial_number, 'key_compromise');
+      expect(await d.usable(id)).toEqual([]);
+      await d.edit('principals', id, { certificates_version });
+      await d.issueTo(admin, id);
+      expect(await d.row('principals', id)).toMatchObject({ certificates_version: 1 });
+    },
+  );
 
   it('works on one’s own, for any reason', async () => {
     for (const reason of ['superseded', 'key_compromise'] as const) {
