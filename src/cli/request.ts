@@ -94,8 +94,10 @@ const parseJson = (text: string): unknown => {
 };
 
 /** API Gateway's own answer to a client certificate that its truststore does not verify; the gate and the routes say more. */
-const turnedAway = ({ status, text }: Reply): boolean =>
-  status === 403 && z.strictObject({ message: z.literal('Forbidden') }).safeParse(parseJson(text)).success;
+const turnedAway = ({ status, text }: Reply): boolean => {
+  const said = refusalSchema.safeParse(parseJson(text)).data;
+  return status === 403 && said?.detail === undefined && (said?.message ?? said?.title) === 'Forbidden';
+};
 
 const refusalOf = ({ status, text }: Reply): Misuse | Refused => {
   const said = refusalSchema.safeParse(parseJson(text)).data;
