@@ -67,6 +67,7 @@ export const addCertificate = (program: Command, terminal: Terminal): void => {
       };
       const server = await connect(terminal, options);
       const certificates = await readPages(server, certificatesSchema, { path: base, query, most: limit });
+      if (certificates.length === 0 && options.output !== 'json') terminal.err('No certificates.\n');
       terminal.out(
         options.output === 'json'
           ? json({ certificates })

@@ -83,6 +83,7 @@ export const addPrincipal = (program: Command, terminal: Terminal): void => {
       const { status, type, limit = Number.POSITIVE_INFINITY } = options;
       const server = await connect(terminal, options);
       const principals = await readPages(server, pageSchema, { path: base, query: { status, type }, most: limit });
+      if (principals.length === 0 && options.output !== 'json') return terminal.err('No principals.\n');
       const row = (p: Shown) => [
         p.principal_id,
         p.type ?? '?',

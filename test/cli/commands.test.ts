@@ -129,6 +129,16 @@ describe('certificate', () => {
     expect(server.asked[0]?.url).toBe('/api/v1/certificates?principal_id=worker-prod-01&limit=200');
   });
 
+  it.each([
+    ['certificate list w', 'certificates', 'No certificates.\n'],
+    ['principal list', 'principals', 'No principals.\n'],
+  ])('%s says that there are none, and as JSON is an empty list', async (line, name, err) => {
+    server.answer = () => ({ body: { [name]: [] } });
+    expect(await everleaf(line)).toEqual({ code: 0, out: '', err });
+    const { out, ...rest } = await everleaf(`${line} --output json`);
+    expect([rest, JSON.parse(out)]).toEqual([{ code: 0, err: '' }, { [name]: [] }]);
+  });
+
   it('list --expiring-within says whose each is', async () => {
     server.answer = () => ({ body: { certificates: [{ ...block, principal_id: 'w' }] } });
     expect((await everleaf('certificate list --expiring-within=30d')).out).toMatch(/Status: active\nPrincipal: w\n$/);
