@@ -11,12 +11,15 @@ import { invokeFunction } from './invoke.ts';
 import { openParameters } from './parameters.ts';
 import { documentClient } from './world.ts';
 
-/** A stack's outputs by key. */
-export type Outputs = Readonly<Record<string, string>>;
+export interface DeployedStack {
+  readonly name: string;
+  /** By key; anybody's stack may say anything. */
+  readonly outputs: Readonly<Record<string, string>>;
+}
 
 export interface Operator {
-  /** The outputs of every deployed stack of the region. */
-  readonly listStacks: () => Promise<Outputs[]>;
+  /** Every deployed stack of the region. */
+  readonly listStacks: () => Promise<DeployedStack[]>;
   /** null: there is no such parameter. SecureStrings come decrypted. */
   readonly readParameter: (deployment: Deployment, parameter: Parameter) => Promise<string | null>;
   /** The certificate and the chain above it, PEM. */
@@ -41,12 +44,15 @@ export const openOperator = (region: string | undefined): Operator => {
   const functions = new LambdaClient({ ...config, maxAttempts: 1, requestHandler: { requestTimeout: 120_000 } });
   return {
     listStacks: async () => {
-      const found: Outputs[] = [];
+      const found: DeployedStack[] = [];
       for await (const page of paginateDescribeStacks({ client: stacks }, {}))
         for (const stack of page.Stacks ?? [])
-          found.push(
-            Object.fromEntries((stack.Outputs ?? []).map((one) => [one.OutputKey ?? '', one.OutputValue ?? ''])),
-          );
+          found.push({
+            name: stack.StackName ?? '',
+            outputs: Object.fromEntries(
+              (stack.Outputs ?? []).map((one) => [one.OutputKey ?? '', one.OutputValue ?? '']),
+            ),
+          });
       return found;
     },
     readParameter: (deployment, parameter) => openParameters(deployment, parameters).read(parameter),

@@ -25,9 +25,9 @@ describeWithEmulator('an operator with AWS credentials', (emulator) => {
       Resources: { Topic: { Type: 'AWS::SNS::Topic' } },
       Outputs: Object.fromEntries(Object.entries(outputs).map(([key, Value]) => [key, { Value }])),
     });
-    await client.send(new CreateStackCommand({ StackName: name, TemplateBody }));
+    await client.send(new CreateStackCommand({ StackName: `${name}-prod`, TemplateBody }));
     await vi.waitFor(async () => {
-      const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: name }));
+      const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: `${name}-prod` }));
       expect(Stacks?.[0]?.StackStatus).toBe('CREATE_COMPLETE');
     });
     const stacks = await open().listStacks();

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeKey, writeKey } from '../../src/authority/make-csr.ts';
-import type { Operator, Outputs } from '../../src/aws/operator.ts';
+import type { DeployedStack, Operator } from '../../src/aws/operator.ts';
 import { belongTogether, readKey } from '../../src/cli/pair.ts';
 import { readCertificates } from '../../src/cli/trust-bundle.ts';
 import { type Authority, makeAuthority } from './authority.ts';
@@ -20,16 +20,18 @@ let changes: string[];
 /** Fails the n-th change, after it was done. */
 let failAt: number;
 let principals: Set<string>;
-let stacks: Outputs[];
+let stacks: DeployedStack[];
 const parameters = new Map<string, string>();
 
-const stack = (name: string, more: Outputs = {}): Outputs => ({
-  Name: name,
-  Environment: 'prod',
-  Domain: 'airunner.example.com',
-  DomainCertificateArn: 'arn:aws:acm:ap-southeast-2:1:certificate/a',
-  TruststoreBucket: 'b',
-  ...more,
+const stack = (name: string, environment = 'prod', called = `${name}-${environment}`): DeployedStack => ({
+  name: called,
+  outputs: {
+    Name: name,
+    Environment: environment,
+    Domain: 'airunner.example.com',
+    DomainCertificateArn: 'arn:aws:acm:ap-southeast-2:1:certificate/a',
+    TruststoreBucket: 'b',
+  },
 });
 
 beforeAll(async () => {
@@ -44,7 +46,7 @@ beforeEach(() => {
   changes = [];
   failAt = 0;
   principals = new Set();
-  stacks = [{}, stack('other', { Environment: 'dev' }), stack('airunner')];
+  stacks = [{ name: 'any', outputs: {} }, stack('other', 'dev'), stack('airunner')];
   parameters.clear();
   parameters.set('ca-cert', ca.pem);
   const change = (what: string) => {
@@ -279,6 +281,16 @@ describe('the deployment', () => {
     parameters.delete('ca-cert');
     expect(await session.everleaf(line)).toMatchObject({ code: 1, err: expect.stringContaining('no authority yet') });
     expect(changes).toEqual([]);
+  });
+  it.each([
+    ['whose name is no word of ours', stack('x/../../escaped')],
+    ['called otherwise than it says', stack('airunner', 'prod', 'somebodys-stack')],
+  ])('is no stack %s', async (_, planted) => {
+    stacks = [planted];
+    expect(await session.everleaf(line)).toMatchObject({ code: 1, err: expect.stringContaining('no stack') });
+    expect(readdirSync(session.home)).toEqual([]);
+    stacks.push(stack('airunner'));
+    expect(await session.everleaf(line)).toMatchObject({ code: 0 });
   });
   it('is not looked for under a word that can be no name', async () => {
     expect(await session.everleaf(line.replace('=prod', '=PROD'))).toMatchObject({
