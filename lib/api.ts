@@ -162,7 +162,11 @@ function functions(stack: Stack, deployment: Deployment, tables: Tables): Record
     'GET /api/v1/certificates': {
       entry: 'certificate/list-certificates',
       does: 'lists certificates',
-      grants: [onIndex(certificateIndexes.byPrincipal, certificateIndexes.byExpiry), readGeneration],
+      grants: [
+        onTable(principals, 'GetItem'),
+        onIndex(certificateIndexes.byPrincipal, certificateIndexes.byExpiry),
+        readGeneration,
+      ],
     },
     'POST /api/v1/certificates/renew': {
       entry: 'certificate/renew-certificate',

@@ -5,6 +5,7 @@ import type { Caller } from '../access/caller.ts';
 import { mustReach, type Reach } from '../access/roles.ts';
 import { InvalidInput, NotAllowed } from '../errors.ts';
 import { certificateIndexes, tableName } from '../names.ts';
+import { getPrincipal } from '../principal/get-principal.ts';
 import type { World } from '../world.ts';
 import { type CertificateStatus, type CertificateView, parseCertificate, viewCertificate } from './certificate.ts';
 import { expiryBuckets } from './expiry.ts';
@@ -44,12 +45,15 @@ interface Row {
   readonly view: CertificateView;
 }
 
-/** One principal's in the order of issue; what expires, by day. @throws InvalidInput on `principal_id` or `next_token`, NotAllowed */
+/** One principal's in the order of issue; what expires, by day. @throws InvalidInput on `principal_id` or `next_token`, NotAllowed, NotFound */
 export const listCertificates = async (world: World, query: CertificatesQuery): Promise<CertificatesPage> => {
   const { caller, reach, principal_id, expiring_within_ms } = query;
   if (principal_id !== undefined) {
     if (reach !== 'any') mustReach(reach, caller, { principal_id, type: null });
-    return listOfPrincipal(world, query, principal_id);
+    const page = await listOfPrincipal(world, query, principal_id);
+    // A misspelt id must not read as a principal without certificates.
+    if (page.certificates.length === 0) await getPrincipal(world, principal_id);
+    return page;
   }
   if (reach !== 'any') throw new NotAllowed(`${caller.principal_type}s may list their own certificates only`);
   if (expiring_within_ms === undefined)

@@ -395,6 +395,16 @@ describeWithCloud('the gate in front of the deployed stack', () => {
       expect((await call(cloud, other, '/whoami')).status).toBe(200);
     });
 
+    test('a misspelt principal is told from one without certificates', async () => {
+      const answer = await call(cloud, admin, '/api/v1/certificates?principal_id=no-such-one');
+      expect(answer.status).toBe(404);
+      expect(JSON.parse(answer.text)).toMatchObject({
+        field: 'principal_id',
+        detail: 'there is no principal no-such-one',
+      });
+      expect((await call(cloud, worker, '/api/v1/certificates?principal_id=no-such-one')).status).toBe(403);
+    });
+
     test('an operator touches no admin', async () => {
       const operator = await enlist('operator');
       const refused = await post('/api/v1/principals/admin-bootstrap/suspend', { reason: 'x' }, operator);
