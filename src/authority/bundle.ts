@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { Conflict, InvalidInput } from '../errors.ts';
 import { certificateBlocks } from './pem.ts';
-import { findRoot, readBundle } from './root.ts';
+import { findRoot, isRootOf, readBundle } from './root.ts';
 
 export interface BundleChange {
   /** PEM; each may hold several certificates. */
@@ -11,8 +11,8 @@ export interface BundleChange {
   readonly remove?: readonly string[] | undefined;
 }
 
-/** What SSM's standard tier keeps in `ca-cert`; far below API Gateway's own 1,000 certificates and 1 MB. */
-const mostBytes = 4_096;
+/** Bytes of a truststore that API Gateway takes, and of a parameter in SSM's standard tier. */
+const most = { truststore: 1_000_000, 'ca-cert': 4_096 } as const;
 
 /** Lower-case hex of the SHA-256 of the certificate's DER. */
 export const fingerprintOf = (certificate: X509Certificate): string =>
@@ -58,14 +58,29 @@ export function changeBundle(
   if (all.size === 0) throw new Conflict('the truststore would be empty; add a certificate first');
   const same = all.size === before.length && before.every((certificate) => all.has(fingerprintOf(certificate)));
   if (same) return bundle;
-  const after = [...all.values()].map((certificate) => certificate.toString()).join('');
-  if (after.length > mostBytes)
-    throw new InvalidInput(
-      'add',
-      `the bundle would have ${after.length} bytes, ${mostBytes} are possible; remove one first`,
-    );
-  return after;
+  return joined('truststore', [...all.values()]);
 }
+
+/**
+ * What `ca-cert` says where the truststore is `bundle` and `before` is what it said: the roots of the stack's own key
+ * alone, for it is what verifies servers, and a CA is added to the truststore for its clients. While the key is not
+ * enabled, those of before that are still in the truststore. @throws InvalidInput when it would be too long
+ */
+export function publishedRoots(bundle: string, own: Uint8Array | null, before: string | null): string {
+  const known = readBundle(before ?? '').map(fingerprintOf);
+  const isOwn = (certificate: X509Certificate): boolean =>
+    own === null ? known.includes(fingerprintOf(certificate)) : isRootOf(own, certificate);
+  return joined('ca-cert', readBundle(bundle).filter(isOwn)) || noRoots;
+}
+
+/** A parameter cannot be empty. */
+const noRoots = 'no root is trusted\n';
+
+const joined = (what: keyof typeof most, certificates: readonly X509Certificate[]): string => {
+  const pem = certificates.map((certificate) => certificate.toString()).join('');
+  if (pem.length <= most[what]) return pem;
+  throw new InvalidInput('add', `${what} would have ${pem.length} bytes, ${most[what]} are possible; remove one first`);
+};
 
 const readAddition = (pem: string): X509Certificate[] => {
   const found = certificateBlocks(pem);

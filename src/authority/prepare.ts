@@ -2,13 +2,14 @@
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { batchGet } from '../aws/batch-get.ts';
+import { isFirstRollback } from '../aws/custom-resource.ts';
 import type { Parameters } from '../aws/parameters.ts';
 import type { TruststoreObject } from '../aws/truststore.ts';
 import { Conflict, LeaseHeld, Unavailable } from '../errors.ts';
 import { acquireLease, releaseLease } from '../lease.ts';
 import { controlKeys, generationCopies, leasedThings, tableName } from '../names.ts';
 import type { World } from '../world.ts';
-import { changeBundle, holdsRootOf } from './bundle.ts';
+import { changeBundle, holdsRootOf, publishedRoots } from './bundle.ts';
 import { stillOurs, truststoreLease_ms } from './truststore.ts';
 
 export interface PreparationWorld extends World {
@@ -65,9 +66,11 @@ async function prepareOnce(world: PreparationWorld): Promise<void> {
       await stillOurs(world, lease);
       await world.truststore.write(pem, found);
     }
-    if ((await world.parameters.read('ca-cert')) !== pem) {
+    const published = await world.parameters.read('ca-cert');
+    const roots = publishedRoots(pem, own, published);
+    if (published !== roots) {
       await stillOurs(world, lease);
-      await world.parameters.write('ca-cert', pem, 'plain');
+      await world.parameters.write('ca-cert', roots, 'plain');
     }
     await writeGeneration(world);
   } finally {
@@ -81,7 +84,7 @@ async function prepareOnce(world: PreparationWorld): Promise<void> {
  * preparation does. @throws LeaseHeld when another holder is not done in time; the deletion may be repeated
  */
 export async function unprepareAuthority(world: PreparationWorld): Promise<'removed' | 'kept'> {
-  if ((await world.stackStatus()) !== 'ROLLBACK_IN_PROGRESS') return 'kept';
+  if (!isFirstRollback(await world.stackStatus())) return 'kept';
   await patiently(world, () => removeOnce(world));
   return 'removed';
 }

@@ -20,6 +20,13 @@ export const readBundle = (bundle: string): X509Certificate[] =>
     }
   });
 
+/** True for a self-signed CA certificate over the public key `spki` (DER). */
+export const isRootOf = (spki: Uint8Array, certificate: X509Certificate): boolean =>
+  certificate.publicKey.export({ format: 'der', type: 'spki' }).equals(spki) &&
+  certificate.ca &&
+  certificate.checkIssued(certificate) &&
+  certificate.verify(certificate.publicKey);
+
 /**
  * The self-signed CA certificate in `bundle` over the public key `spki` (DER) that is valid at `now` (ms), the longest
  * lasting of several. @throws Unavailable when there is none: the stack is not deployed fully, or its key was replaced.
@@ -28,10 +35,7 @@ export const findRoot = (bundle: string, spki: Uint8Array, now: number): Root =>
   const [root] = readBundle(bundle)
     .filter(
       (certificate) =>
-        certificate.publicKey.export({ format: 'der', type: 'spki' }).equals(spki) &&
-        certificate.ca &&
-        certificate.checkIssued(certificate) &&
-        certificate.verify(certificate.publicKey) &&
+        isRootOf(spki, certificate) &&
         Date.parse(certificate.validFrom) <= now &&
         Date.parse(certificate.validTo) > now,
     )

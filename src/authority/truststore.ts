@@ -7,7 +7,7 @@ import { Conflict, Unavailable } from '../errors.ts';
 import { acquireLease, assertLease, type Lease, releaseLease } from '../lease.ts';
 import { leasedThings } from '../names.ts';
 import type { World } from '../world.ts';
-import { type BundleChange, changeBundle, fingerprintOf } from './bundle.ts';
+import { type BundleChange, changeBundle, fingerprintOf, publishedRoots } from './bundle.ts';
 import { readBundle } from './root.ts';
 
 export interface TruststoreWorld extends World {
@@ -52,7 +52,10 @@ export async function updateTruststore(world: TruststoreWorld, change: BundleCha
   try {
     const found = await world.truststore.read();
     if (found === null) throw new Conflict('there is no truststore; deploy the stack first');
-    const pem = changeBundle(found.pem, change, { own: await world.ownKey(), now: world.now() });
+    const own = await world.ownKey();
+    const pem = changeBundle(found.pem, change, { own, now: world.now() });
+    const published = await world.parameters.read('ca-cert');
+    const roots = publishedRoots(pem, own, published);
     const changed = pem !== found.pem;
     if (changed) await stillOurs(world, lease);
     const current = changed ? await world.truststore.write(pem, found) : found;
@@ -64,9 +67,9 @@ export async function updateTruststore(world: TruststoreWorld, change: BundleCha
     }
     domain = await settled(world, current.version);
 
-    if ((await world.parameters.read('ca-cert')) !== pem) {
+    if (published !== roots) {
       await stillOurs(world, lease);
-      await world.parameters.write('ca-cert', pem, 'plain');
+      await world.parameters.write('ca-cert', roots, 'plain');
     }
     return { version: current.version, changed, certificates: listed(pem), warnings: domain.warnings };
   } finally {

@@ -41,10 +41,10 @@ describeWithEmulator('the truststore', (emulator) => {
     another = await (await makeRoot(there.deployment)).root();
   });
 
-  /** What all three places say; fails when they differ. */
-  const agreed = async (): Promise<string> => {
+  /** What the truststore and its domain say; fails when they differ, or when `ca-cert` says more than the own roots. */
+  const agreed = async (roots = ownRoot): Promise<string> => {
     const object = await there.update.truststore.read();
-    expect(await there.update.parameters.read('ca-cert')).toBe(object?.pem);
+    expect(await there.update.parameters.read('ca-cert')).toBe(roots);
     expect(there.domain.state.version).toBe(object?.version);
     return object?.pem ?? '';
   };
@@ -74,8 +74,11 @@ describeWithEmulator('the truststore', (emulator) => {
     await updateTruststore(there.update, { add: [another] });
     const remove = [sha256Of(ownRoot)];
     await expect(updateTruststore(there.update, { remove })).rejects.toThrow(/must stay/);
-    await updateTruststore({ ...there.update, ownKey: async () => null }, { remove });
-    expect(await agreed()).toBe(another);
+    const disabled = { ...there.update, ownKey: async () => null };
+    await updateTruststore(disabled, { add: [await there.own.root()] });
+    await agreed();
+    await updateTruststore(disabled, { remove });
+    expect(await agreed('no root is trusted\n')).toContain(another);
   });
 
   test('is never left empty', async () => {
@@ -96,16 +99,19 @@ describeWithEmulator('the truststore', (emulator) => {
     expect(there.domain.updates).toBe(0);
   });
 
-  test('refuses more than ca-cert holds, changes nothing, and takes it in when something goes', async () => {
+  test('holds many more authorities for clients than ca-cert could, which verifies no server by them', async () => {
     const others = await Promise.all(Array.from({ length: 8 }, async () => (await makeRoot(there.deployment)).root()));
-    const fitting = others.slice(0, Math.floor((4_096 - ownRoot.length) / another.length) - 1);
-    await updateTruststore(there.update, { add: fitting });
-    const before = await agreed();
-    const tooMany = updateTruststore(there.update, { add: [another, ...others] });
+    await updateTruststore(there.update, { add: others });
+    expect(await agreed(ownRoot)).toBe(ownRoot + others.join(''));
+  });
+
+  test('refuses more own roots than ca-cert holds, changes nothing, and takes one in when there is room', async () => {
+    const add = await Promise.all(Array.from({ length: 8 }, () => there.own.root()));
+    const tooMany = updateTruststore(there.update, { add });
     await expect(tooMany).rejects.toMatchObject({ name: 'InvalidInput', field: 'add' });
-    expect(await agreed()).toBe(before);
-    await updateTruststore(there.update, { add: [another], remove: fitting.map(sha256Of) });
-    expect(await agreed()).toBe(ownRoot + another);
+    expect(await there.update.truststore.read()).toMatchObject({ pem: ownRoot });
+    await updateTruststore(there.update, { add: add.slice(0, 1) });
+    expect(await agreed(ownRoot + add[0])).toBe(ownRoot + add[0]);
   });
 
   test('finishes what a run began that died between the object and the domain', async () => {
@@ -124,9 +130,10 @@ describeWithEmulator('the truststore', (emulator) => {
       throw new Error('the process died');
     };
     const dying = { ...there.update, parameters: { ...there.update.parameters, write } };
-    await expect(updateTruststore(dying, { add: [another] })).rejects.toThrow('died');
-    await updateTruststore(there.update, { add: [another] });
-    expect(await agreed()).toBe(ownRoot + another);
+    const next = await there.own.root();
+    await expect(updateTruststore(dying, { add: [next] })).rejects.toThrow('died');
+    await updateTruststore(there.update, { add: [next] });
+    expect(await agreed(ownRoot + next)).toBe(ownRoot + next);
     expect(there.domain.updates).toBe(1);
   });
 
