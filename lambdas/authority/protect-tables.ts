@@ -1,6 +1,6 @@
 /** Custom resource, last of all: deletion protection on; off again only when a first creation is rolled back. */
 import { z } from 'zod';
-import { customResource, readStackStatus } from '../../src/aws/custom-resource.ts';
+import { customResource, isFirstRollback, readStackStatus } from '../../src/aws/custom-resource.ts';
 import { switchDeletionProtection } from '../../src/aws/deletion-protection.ts';
 
 const properties = z.object({ Tables: z.array(z.string()).min(1) });
@@ -8,5 +8,5 @@ const properties = z.object({ Tables: z.array(z.string()).min(1) });
 export const handler = customResource(async ({ RequestType, StackId, ResourceProperties }) => {
   const { Tables } = properties.parse(ResourceProperties);
   if (RequestType !== 'Delete') await switchDeletionProtection(Tables, 'on');
-  else if ((await readStackStatus(StackId)) === 'ROLLBACK_IN_PROGRESS') await switchDeletionProtection(Tables, 'off');
+  else if (isFirstRollback(await readStackStatus(StackId))) await switchDeletionProtection(Tables, 'off');
 });

@@ -1,6 +1,5 @@
 /** POST /api/v1/principals */
 import { z } from 'zod';
-import { mustReach } from '../../src/access/roles.ts';
 import { worldFromEnvironment } from '../../src/aws/world.ts';
 import { route } from '../../src/http/route.ts';
 import { createPrincipal } from '../../src/principal/create-principal.ts';
@@ -8,8 +7,8 @@ import { principalIdSchema, principalTypeSchema, viewPrincipal } from '../../src
 
 export const handler = route(
   { body: z.strictObject({ principal_id: principalIdSchema, type: principalTypeSchema }) },
-  async ({ caller, reach, body }) => {
-    mustReach(reach, caller, body);
-    return { status: 201, body: viewPrincipal(await createPrincipal(worldFromEnvironment(), { caller, ...body })) };
-  },
+  async ({ caller, reach, body }) => ({
+    status: 201,
+    body: viewPrincipal(await createPrincipal(worldFromEnvironment(), { caller, reach, ...body })),
+  }),
 );

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Parameters } from '../aws/parameters.ts';
 import { backdate_ms, day_ms, serverLifetime_days, validityFrom } from '../certificate/lifetime.ts';
 import { newSerial } from '../certificate/serial.ts';
+import { InvalidInput } from '../errors.ts';
 import { acquireLease, assertLease, releaseLease } from '../lease.ts';
 import { leasedThings } from '../names.ts';
 import type { World } from '../world.ts';
@@ -31,12 +32,13 @@ const needs_ms = 90_000;
 /**
  * Each run makes a new key and a certificate of 90 days for `domain`. `server-key` is written first and is complete by
  * itself, key followed by chain; `server-cert`, the same chain, after it. A run that dies between the two is healed by
- * the next. SSM keeps the versions before. @throws LeaseHeld, Unavailable, InvalidInput
+ * the next. SSM keeps the versions before. A domain `asked` for by name must be that one. @throws LeaseHeld, Unavailable, InvalidInput
  */
 export const renewServerCertificate = async (
   world: ServerWorld,
-  { domain }: { readonly domain: string },
+  { domain, asked = domain }: { readonly domain: string; readonly asked?: string | undefined },
 ): Promise<ServerCertificate> => {
+  if (asked !== domain) throw new InvalidInput('domain', `is not this deployment's, which is ${domain}`);
   const lease = await acquireLease(world, leasedThings.serverCertificate, {
     holder: 'renew-server-certificate',
     ttl_ms: lease_ms,

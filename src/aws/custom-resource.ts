@@ -1,7 +1,11 @@
 /** CloudFormation's custom resources without a framework: one event in, one answer to its URL, whatever happens. */
+import { Logger } from '@aws-lambda-powertools/logger';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import { Conflict } from '../errors.ts';
+
+const logger = new Logger();
 
 const request = z.object({
   RequestType: z.enum(['Create', 'Update', 'Delete']),
@@ -44,7 +48,7 @@ export const customResource =
       await put(asked.ResponseURL, { Status: 'SUCCESS', ...answer });
     } catch (error) {
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      console.error(JSON.stringify({ level: 'ERROR', message: `${asked.RequestType} failed: ${reason}` }));
+      logger.error(`${asked.RequestType} failed: ${reason}`);
       await put(asked.ResponseURL, { Status: 'FAILED', Reason: reason.slice(0, 1_000), ...answer });
     } finally {
       clearTimeout(timer);
@@ -68,10 +72,22 @@ async function put(url: string, answer: Readonly<Record<string, string>>): Promi
   }
 }
 
-/** `ROLLBACK_IN_PROGRESS` is the rollback of a first creation, and of nothing else. */
+/** The rollback of a first creation, and of nothing else: only that takes away again what was made to stay. */
+export const isFirstRollback = (stackStatus: string): boolean => stackStatus === 'ROLLBACK_IN_PROGRESS';
+
 export const readStackStatus = async (StackName: string, client = new CloudFormationClient()): Promise<string> => {
   const { Stacks } = await client.send(new DescribeStacksCommand({ StackName }));
   const status = Stacks?.[0]?.StackStatus;
   if (status === undefined) throw new Error('CloudFormation does not know the stack');
   return status;
+};
+
+/**
+ * Nothing is made for a stack that is not being made: a Create may be heard twice, also after the rollback has already
+ * taken away what the first one made. @throws Conflict
+ */
+export const assertCreating = async (stackStatus: () => Promise<string>): Promise<void> => {
+  const status = await stackStatus();
+  if (status !== 'CREATE_IN_PROGRESS' && status !== 'UPDATE_IN_PROGRESS')
+    throw new Conflict(`the stack is in ${status}, nothing is created for it`);
 };

@@ -1,18 +1,22 @@
 /** Registers a principal. Its id is never given to another. */
 import type { Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
+import { mustReach, type Reach } from '../access/roles.ts';
 import { enlistAdmin } from '../access/usable-admins.ts';
 import { type Step, transact, untilSettled } from '../aws/transact.ts';
-import { Conflict } from '../errors.ts';
+import { Conflict, InvalidInput } from '../errors.ts';
 import { tableName } from '../names.ts';
 import type { World } from '../world.ts';
-import { type Principal, type PrincipalType, parsePrincipal } from './principal.ts';
+import { bootstrapAdmins, type Principal, type PrincipalType, parsePrincipal } from './principal.ts';
 
-/** An admin enters the list of admins in the same transaction. @throws Conflict when the id is taken. */
-export const createPrincipal = (
+/** An admin enters the list of admins in the same transaction. @throws NotAllowed, InvalidInput, Conflict when the id is taken. */
+export const createPrincipal = async (
   world: World,
-  { caller, principal_id, type }: { caller: Caller; principal_id: string; type: PrincipalType },
+  { caller, reach, principal_id, type }: { caller: Caller; reach: Reach; principal_id: string; type: PrincipalType },
 ): Promise<Principal> => {
+  mustReach(reach, caller, { principal_id, type });
+  if (bootstrapAdmins.some((id) => id === principal_id))
+    throw new InvalidInput('principal_id', 'is kept for the admin that bootstrap makes');
   const Item = { principal_id, type, status: 'active', created_at: world.now() };
   const put: Step = {
     item: {

@@ -32,7 +32,7 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
 
   it('keeps key and chain together, the chain again beside, and tells neither', async () => {
     const { d, world, read } = await make();
-    const answer = await renewServerCertificate(world, { domain });
+    const answer = await renewServerCertificate(world, { domain, asked: domain });
     const key = await read('server-key');
     const cert = await read('server-cert');
     expect(key?.Type).toBe('SecureString');
@@ -44,6 +44,14 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
     expect(new X509Certificate(cert?.Value ?? '').verify(new X509Certificate(d.root).publicKey)).toBe(true);
     expect(Object.keys(answer).sort()).toEqual(['expires_at', 'fingerprint', 'serial_number']);
     expect(Math.abs(answer.expires_at - Date.now() - 90 * 86_400_000)).toBeLessThan(10_000);
+  });
+
+  it('serves this deployment’s domain and no other that it is asked for', async () => {
+    const { world } = await make();
+    await expect(renewServerCertificate(world, { domain, asked: 'other.example' })).rejects.toMatchObject({
+      name: 'InvalidInput',
+      field: 'domain',
+    });
   });
 
   it('makes a new key each time and leaves the version before restorable', async () => {
