@@ -4,7 +4,11 @@ import { expandHome, readText } from './files.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Characters. */
-export const shortestPassphrase = 16;
+const shortestPassphrase = 16;
+const isTooShort = (passphrase: string): boolean => [...passphrase].length < shortestPassphrase;
+const tooShort = `the passphrase must have at least ${shortestPassphrase} characters`;
+/** Times that a new passphrase is asked for. */
+const tries = 3;
 
 const fromFile = (terminal: Terminal, option: string | undefined): string | null => {
   const given = option ?? terminal.env.EVERLEAF_PASSPHRASE_FILE;
@@ -23,19 +27,30 @@ export const askPassphrase = async (terminal: Terminal, option: string | undefin
   return passphrase;
 };
 
-/** A new passphrase, asked for twice. @throws Misuse when it is shorter than 16 characters or typed differently. */
+/**
+ * A new passphrase, asked for twice; one shorter than 16 characters is asked for again.
+ * @throws Misuse when it stays too short, or is typed differently.
+ */
 export const choosePassphrase = async (
   terminal: Terminal,
   option: string | undefined,
   use: string,
 ): Promise<string> => {
   const given = fromFile(terminal, option);
-  const passphrase =
-    given ?? (await terminal.askSecret(`Passphrase for ${use} (at least ${shortestPassphrase} characters): `));
-  if (passphrase === null) throw nobody(use);
-  if ([...passphrase].length < shortestPassphrase)
-    throw new Misuse(`--passphrase-file: the passphrase must have at least ${shortestPassphrase} characters`);
-  if (given === null && (await terminal.askSecret('Once more: ')) !== passphrase)
-    throw new Misuse('the two passphrases differ; nothing was changed');
-  return passphrase;
+  if (given !== null) {
+    if (isTooShort(given)) throw new Misuse(`--passphrase-file: ${tooShort}`);
+    return given;
+  }
+  for (let left = tries; left > 0; left -= 1) {
+    const typed = await terminal.askSecret(`Passphrase for ${use} (at least ${shortestPassphrase} characters): `);
+    if (typed === null) throw nobody(use);
+    if (isTooShort(typed)) {
+      terminal.err(`${tooShort}\n`);
+      continue;
+    }
+    if ((await terminal.askSecret('Once more: ')) !== typed)
+      throw new Misuse('the two passphrases differ; nothing was changed');
+    return typed;
+  }
+  throw new Misuse(`${tooShort}; nothing was changed`);
 };

@@ -133,8 +133,24 @@ describe('the first run', () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ name: 'airunner', output_dir: session.file('again') });
   });
+  it('asks again for a passphrase that is too short', async () => {
+    session.secrets.splice(0, Infinity, 'short', 'short', passphrase, passphrase);
+    expect(await session.everleaf(line)).toMatchObject({
+      code: 0,
+      err: expect.not.stringContaining('passphrase-file'),
+    });
+    expect(pair('admin-emergency', undefined, passphrase)).toBe(true);
+  });
+  it('does not ask again in place of a file', async () => {
+    writeFileSync(session.file('pass'), 'short\n');
+    const said = /^everleaf: --passphrase-file: .*at least 16 characters/;
+    expect(await session.everleaf(`${line} --passphrase-file=~/pass`)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(said),
+    });
+  });
   it.each([
-    ['too short', ['short', 'short'], /at least 16 characters/],
+    ['too short three times', ['short', 'short', 'short'], /^everleaf: the passphrase must .* 16 characters; nothing/m],
     ['typed differently', [passphrase, `${passphrase}x`], /differ/],
     ['nobody there to ask', [], /^everleaf: --passphrase-file: /],
   ])('changes nothing when the passphrase is %s', async (_, secrets, said) => {
