@@ -21,7 +21,8 @@ export const revokedSchema = certificateSchema.extend({ also_revoked: z.array(z.
 
 export const issuedSchema = z.object({
   serial_number: z.string(),
-  pem: z.string(),
+  /** Printed and written as it comes, so it holds nothing but PEM's characters. */
+  pem: z.string().regex(/^[\n\x20-\x7e]*$/),
   chain: z.string(),
   expires_at: z.number(),
 });

@@ -6,7 +6,7 @@ import { type RenewOptions, renewCertificate } from './certificate-renew.ts';
 import { Misuse } from './failure.ts';
 import { readCount } from './options.ts';
 import { checkPrincipalId } from './principal.ts';
-import { json } from './print.ts';
+import { json, lines } from './print.ts';
 import { connect, readPages } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import type { Terminal } from './terminal.ts';
@@ -86,7 +86,7 @@ export const addCertificate = (program: Command, terminal: Terminal): void => {
       const body = { reason: options.reason, ...(options.force ? { force: true } : {}) };
       const server = await connect(terminal, options);
       const revoked = await server.send(revokedSchema, { method: 'POST', path, body });
-      const also = revoked.also_revoked.map((other) => `Also Revoked: ${other}\n`).join('');
+      const also = lines(revoked.also_revoked.map((other) => ['Also Revoked', other]));
       terminal.out(options.output === 'json' ? json(revoked) : describeCertificate(revoked, false) + also);
     });
 

@@ -26,4 +26,7 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
     .join('');
 };
 
-export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+const escaped = (one: string): string => (one === '\n' ? one : `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** Loses nothing: what could move a cursor stands in strings only, and is escaped there. */
+export const json = (value: unknown): string => `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`;

@@ -6,10 +6,12 @@ import { addCertificate } from './certificate.ts';
 import { addCompletion } from './completion.ts';
 import { Misuse } from './failure.ts';
 import { addPrincipal } from './principal.ts';
+import { clean } from './print.ts';
 import type { Terminal } from './terminal.ts';
 
-/** Keep in step with package.json. */
-const version = '0.1.0';
+/** Written in by the build, from package.json. */
+declare const EVERLEAF_VERSION: string | undefined;
+const version = typeof EVERLEAF_VERSION === 'string' ? EVERLEAF_VERSION : 'run from source';
 
 const buildProgram = (terminal: Terminal): Command => {
   const program = new Command('everleaf')
@@ -51,7 +53,9 @@ export const run = async (args: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     // Commander has said it already. Asking for help or the version is no mistake.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    terminal.err(`everleaf: ${error instanceof Error ? error.message : String(error)}\n`);
+    // Servers, their certificates and files have a say in messages.
+    const said = error instanceof Error ? error.message : String(error);
+    terminal.err(`everleaf: ${clean(said.replaceAll('\n', ' '))}\n`);
     return error instanceof Misuse || error instanceof InvalidInput ? 2 : 1;
   }
 };

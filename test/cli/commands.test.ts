@@ -291,6 +291,32 @@ describe('options', () => {
   });
 });
 
+describe('what a server says', () => {
+  const hostile = 'x\u001b]0;owned\u0007\u001b[2K\rPrincipal: w\nStatus: active\u009b31m\u202e';
+  const moves = /[^\P{Cc}\n]|\p{Bidi_C}/u;
+  it.each([
+    ['principal get w', 200, { principal_id: hostile, status: hostile, suspended_reason: hostile }],
+    ['principal list', 200, { principals: [{ principal_id: hostile, status: hostile, type: hostile }] }],
+    ['certificate get 01', 200, { serial_number: hostile, status: hostile, principal_id: hostile }],
+    ['certificate revoke 01 --reason=superseded', 200, { serial_number: '01', status: 'x', also_revoked: [hostile] }],
+    ['certificate renew', 200, { serial_number: hostile, pem: hostile, chain: hostile, expires_at: 1 }],
+    ['certificate issue w --csr=~/w.csr', 200, { serial_number: '01', pem: hostile, chain: '', expires_at: 1 }],
+    ['principal get w', 401, { message: hostile }],
+    ['principal get w', 400, { detail: hostile }],
+    ['principal get w', 500, { title: hostile }],
+  ])('moves no cursor and adds no line: %s, %i', async (line, status, body) => {
+    writeFileSync(session.file('w.csr'), await makeCsr(makeKey()));
+    server.answer = () => ({ status, body });
+    const { out, err } = await everleaf(line);
+    expect(out + err).not.toBe('');
+    expect(out + err).not.toMatch(moves);
+    expect(out + err).not.toMatch(/^Status: active/m);
+    const asJson = await everleaf(`${line} --output=json`);
+    expect(asJson.out + asJson.err).not.toMatch(moves);
+    if (asJson.code === 0) expect(JSON.parse(asJson.out)).toMatchObject(body);
+  });
+});
+
 describe('a refusal of the server', () => {
   const refusal = async (status: number, body: unknown) => {
     server.answer = () => ({ status, body });
