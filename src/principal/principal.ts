@@ -17,6 +17,9 @@ export const principalIdSchema = z
   .regex(principalIdGrammar, 'must be 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit');
 export const principalTypeSchema = z.enum(principalTypes, `must be one of ${principalTypes.join(', ')}`);
 
+/** The admins that `bootstrap` makes, by AWS's leave; nobody else may take their ids. */
+export const bootstrapAdmins = ['admin-bootstrap', 'admin-emergency'] as const;
+
 /** What stands for a reason where a row is not one the product could have written. */
 export const recordInvalid = 'record invalid';
 

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, expect, it } from 'vitest';
 import type { Caller } from '../../src/access/caller.ts';
-import { issueAdminCertificate } from '../../src/certificate/issue-admin-certificate.ts';
+import { adminRequestSchema, issueAdminCertificate } from '../../src/certificate/issue-admin-certificate.ts';
 import { issueCertificate } from '../../src/certificate/issue-certificate.ts';
 import { renewCertificate } from '../../src/certificate/renew-certificate.ts';
 import { Conflict, InvalidInput, NotAllowed, NotFound } from '../../src/errors.ts';
@@ -178,6 +178,13 @@ describeWithEmulator('bootstrap’s certificates for admins', (emulator) => {
     const second = await issueAdminCertificate(d.world, { principal_id: 'admin-bootstrap', csr: newRequest() });
     expect(await d.row('principals', 'admin-bootstrap')).not.toHaveProperty('suspended_reason');
     expect(await d.usable('admin-bootstrap')).toEqual([first.serial_number, second.serial_number].sort());
+  });
+
+  it.each([
+    { principal_id: 'mallory', csr: 'x' },
+    { principal_id: 'admin-bootstrap', csr: 'x', lifetime_days: 397 },
+  ])('are for bootstrap’s own two alone, of the usual lifetime: not %o', (payload) => {
+    expect(adminRequestSchema.safeParse(payload).success).toBe(false);
   });
 
   it('are refused to a principal that is none', async () => {

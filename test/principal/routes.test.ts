@@ -92,6 +92,14 @@ describeWithEmulator('principals over HTTP', (emulator) => {
       expect(await d.row('principals', 'wim')).toMatchObject({ type: 'worker' });
       expect((await d.row('controls', 'admins'))?.principal_ids).not.toContain('wim');
     });
+    it.each(['admin-bootstrap', 'admin-emergency'])('keeps %s for bootstrap', async (principal_id) => {
+      for (const [as, type] of [
+        ['alice', 'admin'],
+        ['olga', 'worker'],
+      ] as const)
+        expect(await create(as, { principal_id, type })).toMatchObject({ status: 400, field: 'principal_id' });
+      expect(await d.row('principals', principal_id)).toBeUndefined();
+    });
     it('lets no operator make an admin, and no auditor or worker anything', async () => {
       expect(await create('olga', { principal_id: 'x1', type: 'admin' })).toMatchObject({ status: 403 });
       expect(await create('otto', { principal_id: 'x1', type: 'worker' })).toMatchObject({ status: 403 });
