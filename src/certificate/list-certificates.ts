@@ -6,17 +6,26 @@ import { mustReach, type Reach } from '../access/roles.ts';
 import { InvalidInput, NotAllowed } from '../errors.ts';
 import { certificateIndexes, tableName } from '../names.ts';
 import { getPrincipal } from '../principal/get-principal.ts';
+import { principalIdSchema } from '../principal/principal.ts';
 import type { World } from '../world.ts';
 import { type CertificateStatus, type CertificateView, parseCertificate, viewCertificate } from './certificate.ts';
 import { expiryBuckets } from './expiry.ts';
 import { type Generation, readGeneration } from './generation.ts';
+import { serialSchema } from './serial.ts';
 
 /** Where a page ended: the index's own key of its last row, or of the last row that was read and left out. */
-export const placeSchema = z.union([
+const placeSchema = z.union([
   z.strictObject({ principal_id: z.string(), issued_at: z.number(), serial_number: z.string() }),
   z.strictObject({ expiry_bucket: z.string(), expires_at: z.number(), serial_number: z.string() }),
 ]);
 export type Place = z.infer<typeof placeSchema>;
+
+const instant = z.number().int().min(0).max(8.64e15);
+/** A place that a token may name: anybody can write one, and DynamoDB takes no number or key beyond its own bounds. */
+export const tokenPlaceSchema: z.ZodType<Place> = z.union([
+  z.strictObject({ principal_id: principalIdSchema, issued_at: instant, serial_number: serialSchema }),
+  z.strictObject({ expiry_bucket: z.string().max(32), expires_at: instant, serial_number: serialSchema }),
+]);
 
 export interface CertificatesQuery {
   readonly caller: Caller;
@@ -35,8 +44,12 @@ export interface CertificatesPage {
   readonly next?: Place;
 }
 
-/** Queries that one request may make one after the other; a page may end early, with a token. */
-const mostReads = 2_000;
+/** Queries that one request for a principal's may make one after the other; a page may end early, with a token. */
+const mostReads = 20;
+/** Queries that one request for what expires may make: a few for each day. */
+const mostBucketReads = 2_000;
+/** Rows that a query reads at least: a filter may leave most of them out. */
+const fewestRows = 100;
 /** Buckets read at the same time. */
 const wave = 8;
 
@@ -87,7 +100,7 @@ const listOfPrincipal = async (
       start,
     });
     for (const row of page.rows) {
-      if (found.length === limit) return pageOf(found, found.at(-1)?.place);
+      if (isFull(found, limit)) return pageOf(found, found.at(-1)?.place);
       if (fits(row.view)) found.push(row);
     }
     start = page.next;
@@ -111,8 +124,8 @@ const listExpiring = async (world: World, query: CertificatesQuery, within_ms: n
   const found: Row[] = [];
   for (let reads = 0; from < buckets.length; reads += wave) {
     const bucket = buckets[from] ?? '';
-    if (reads >= mostReads)
-      return pageOf(found, start ?? { expiry_bucket: bucket, expires_at: now + 1, serial_number: '00' });
+    if (reads >= mostBucketReads)
+      return pageOf(found, start ?? { expiry_bucket: bucket, expires_at: now + 1, serial_number: '01' });
     const read = (expiry_bucket: string, begin: Place | undefined): Promise<IndexPage> =>
       readIndex(world, current, {
         index: certificateIndexes.byExpiry,
@@ -129,7 +142,7 @@ const listExpiring = async (world: World, query: CertificatesQuery, within_ms: n
     start = undefined;
     for (const page of pages) {
       for (const row of page.rows) {
-        if (found.length === limit) return pageOf(found, found.at(-1)?.place);
+        if (isFull(found, limit)) return pageOf(found, found.at(-1)?.place);
         if (fits(row.view)) found.push(row);
       }
       start = page.next;
@@ -144,6 +157,10 @@ const pageOf = (rows: readonly Row[], next?: Place): CertificatesPage => ({
   certificates: rows.map(({ view }) => view),
   ...(next === undefined ? {} : { next }),
 });
+
+/** A page does not end at a row edited to nonsense, which no token could name: there it is longer than asked for. */
+const isFull = (found: readonly Row[], limit: number): boolean =>
+  found.length >= limit && tokenPlaceSchema.safeParse(found.at(-1)?.place).success;
 
 const foreignToken = (): InvalidInput => new InvalidInput('next_token', 'is not a token that this list gave out');
 
@@ -172,7 +189,7 @@ const readIndex = async (
       IndexName: index,
       KeyConditionExpression: `${name} = :key${between ? ' AND expires_at BETWEEN :from AND :to' : ''}`,
       ExpressionAttributeValues: { ':key': value, ...(between ? { ':from': between[0], ':to': between[1] } : {}) },
-      Limit: limit + 1,
+      Limit: Math.max(limit, fewestRows) + 1,
       ...(start === undefined ? {} : { ExclusiveStartKey: start }),
     }),
   );

@@ -4,7 +4,7 @@ import { anyCase, limitSchema, pageToken } from '../http/page.ts';
 import { principalIdSchema } from '../principal/principal.ts';
 import { certificateStatuses } from './certificate.ts';
 import { day_ms, longestLifetime_days } from './lifetime.ts';
-import { placeSchema } from './list-certificates.ts';
+import { tokenPlaceSchema } from './list-certificates.ts';
 
 /** `30d` or `24h`, at most the longest lifetime there is; in ms. */
 export const withinSchema = z
@@ -16,7 +16,7 @@ export const withinSchema = z
     `must be more than 0 and at most ${longestLifetime_days}d`,
   );
 
-export const certificatesToken = pageToken('certificates', placeSchema);
+export const certificatesToken = pageToken('certificates', tokenPlaceSchema);
 
 export const certificatesQuerySchema = z.strictObject({
   principal_id: principalIdSchema.optional(),

@@ -187,6 +187,36 @@ describeWithEmulator('listing certificates', (emulator) => {
     );
   });
 
+  it('reads little for a filter that finds nothing, and goes on where it stopped', async () => {
+    for (let n = 0; n < 2_100; n += 100)
+      await Promise.all(
+        Array.from({ length: 100 }, () => write('gone', now + day, { revoked: true, revocation_reason: 'superseded' })),
+      );
+    const wanted = await write('gone', now + day, { issued_at: now });
+    let reads = 0;
+    const documents = new Proxy(d.world.documents, {
+      get: (target, name) =>
+        name !== 'send'
+          ? Reflect.get(target, name)
+          : (command: unknown) => {
+              if (command instanceof QueryCommand) reads += 1;
+              return Reflect.apply(target.send, target, [command]);
+            },
+    });
+    const query = { caller: admin, reach: 'any', principal_id: 'gone', status: 'active', limit: 1 } as const;
+    await d.register('gone', 'worker');
+    const first = await listCertificates({ ...d.world, documents }, query);
+    expect(reads).toBeLessThanOrEqual(20);
+    expect(first.certificates).toEqual([]);
+    expect(first.next).toBeDefined();
+    expect((await all({ principal_id: 'gone', status: 'active', limit: 1 })).serials).toEqual([wanted]);
+  });
+
+  it('pages over rows edited to times that no token names', async () => {
+    for (const issued_at of [-1, 1.5, 5]) await write('untimely', now + day, { issued_at });
+    expect((await all({ principal_id: 'untimely', limit: 1 })).serials).toHaveLength(3);
+  });
+
   it('takes only its own tokens', async () => {
     const { next } = await list({ principal_id: 'fleet', limit: 1 });
     await expect(list({ principal_id: 'other', after: next })).rejects.toThrow(InvalidInput);
@@ -206,6 +236,16 @@ it.each([
   [{ status: 'gone' }],
   [{ next_token: 'garbage' }],
   [{ next_token: Buffer.from('["certificates",{"principal_id":"a"}]').toString('base64url') }],
+  ...[
+    { principal_id: 'a', issued_at: 1e200, serial_number: '01aa' },
+    { principal_id: 'a', issued_at: 5e-324, serial_number: '01aa' },
+    { principal_id: 'a', issued_at: 1, serial_number: '' },
+    { principal_id: 'a', issued_at: 1, serial_number: '01'.repeat(600) },
+    { expiry_bucket: '2030-01-01#0', expires_at: -1, serial_number: '01aa' },
+    { expiry_bucket: '2030-01-01#0', expires_at: 8.64e15 + 1, serial_number: '01aa' },
+  ].map((place): [{ next_token: string }] => [
+    { next_token: Buffer.from(JSON.stringify(['certificates', place])).toString('base64url') },
+  ]),
   [{ unknown: '1' }],
   [{ principal_id: '../x' }],
 ])('a listing asked for with %o is refused', (query) => {
