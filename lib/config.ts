@@ -1,6 +1,6 @@
 /** What a deployment may be told on the command line (`cdk deploy -c key=value`), checked before anything is made of it. */
 import type { Node } from 'constructs';
-import { type Deployment, environmentWord, nameWord } from '../src/names.ts';
+import { type Deployment, environmentWord, internalFunctions, nameWord } from '../src/names.ts';
 
 export interface Config extends Deployment {
   /** The host name of the API behind mutual TLS. */
@@ -13,8 +13,8 @@ export interface Config extends Deployment {
   readonly authorizerReservedConcurrency?: number;
 }
 
-/** The longest function name is 64 characters: `{name}-{environment}-renew-server-certificate`. */
-const longestWords = 64 - '--renew-server-certificate'.length;
+/** What a function's name of at most 64 characters, `{name}-{environment}-{function}`, leaves to the two words. */
+const longestWords = 64 - '--'.length - Math.max(...internalFunctions.map(({ length }) => length));
 
 const domainName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
 const hostedZone = /^Z[A-Z0-9]{1,31}$/;

@@ -10,11 +10,13 @@ export const tables = ['principals', 'certificates', 'endpoints', 'jobs', 'crede
 export type Table = (typeof tables)[number];
 
 /** Functions that are invoked by name: from another function, from the command line, or by an operator. */
-export type InternalFunction =
-  | 'sign-certificate'
-  | 'issue-admin-certificate'
-  | 'renew-server-certificate'
-  | 'update-truststore';
+export const internalFunctions = [
+  'sign-certificate',
+  'issue-admin-certificate',
+  'renew-server-certificate',
+  'update-truststore',
+] as const;
+export type InternalFunction = (typeof internalFunctions)[number];
 
 export type Parameter = 'ca-cert' | 'server-key' | 'server-cert';
 
