@@ -2,7 +2,7 @@
 import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
 import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { batchGet } from '../aws/batch-get.ts';
-import { isFirstRollback } from '../aws/custom-resource.ts';
+import { assertCreating, isFirstRollback } from '../aws/custom-resource.ts';
 import type { Parameters } from '../aws/parameters.ts';
 import type { TruststoreObject } from '../aws/truststore.ts';
 import { Conflict, LeaseHeld, Unavailable } from '../errors.ts';
@@ -54,6 +54,10 @@ async function prepareOnce(world: PreparationWorld): Promise<void> {
     holder: 'prepare-authority',
     ttl_ms: truststoreLease_ms,
   });
+  const mayWrite = async (): Promise<void> => {
+    await stillOurs(world, lease);
+    await assertCreating(world.stackStatus);
+  };
   try {
     const own = await world.ownKey();
     if (own === null) throw new Unavailable('the key of the authority is not enabled');
@@ -63,16 +67,16 @@ async function prepareOnce(world: PreparationWorld): Promise<void> {
     if (!holdsRootOf(pem, own, now)) {
       pem = changeBundle(pem, { add: [await world.signRoot()] }, { own, now });
       if (!holdsRootOf(pem, own, world.now())) throw new Conflict('the signer answered with a root of another key');
-      await stillOurs(world, lease);
+      await mayWrite();
       await world.truststore.write(pem, found);
     }
     const published = await world.parameters.read('ca-cert');
     const roots = publishedRoots(pem, own, published);
     if (published !== roots) {
-      await stillOurs(world, lease);
+      await mayWrite();
       await world.parameters.write('ca-cert', roots, 'plain');
     }
-    await writeGeneration(world);
+    await writeGeneration(world, mayWrite);
   } finally {
     await releaseLease(world, lease);
   }
@@ -105,11 +109,12 @@ async function removeOnce(world: PreparationWorld): Promise<void> {
 }
 
 /** All copies in one transaction, or none; copies that are there, whatever they say, stay. */
-async function writeGeneration(world: World): Promise<void> {
+async function writeGeneration(world: World, mayWrite: () => Promise<void>): Promise<void> {
   const TableName = tableName(world.deployment, 'controls');
   const keys = Array.from({ length: generationCopies }, (_, copy) => ({ control_id: controlKeys.generation(copy) }));
   const present = async (): Promise<number> => (await batchGet(world, TableName, keys)).length;
   if ((await present()) === generationCopies) return;
+  await mayWrite();
   try {
     await world.documents.send(
       new TransactWriteCommand({

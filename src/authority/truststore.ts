@@ -4,7 +4,7 @@ import type { DomainTruststore, MutualTlsDomain } from '../aws/domain.ts';
 import type { Parameters } from '../aws/parameters.ts';
 import type { TruststoreObject } from '../aws/truststore.ts';
 import { Conflict, Unavailable } from '../errors.ts';
-import { acquireLease, assertLease, type Lease, releaseLease } from '../lease.ts';
+import { acquireLease, assertLease, clockSkew_ms, type Lease, releaseLease } from '../lease.ts';
 import { leasedThings } from '../names.ts';
 import type { World } from '../world.ts';
 import { type BundleChange, changeBundle, fingerprintOf, publishedRoots } from './bundle.ts';
@@ -33,9 +33,9 @@ export interface TruststoreState {
 const longestRun_ms = 180_000;
 export const truststoreLease_ms = 240_000;
 
-/** A write is begun only while the lease lasts longer than whoever writes. */
+/** A write is begun only while the lease lasts longer than whoever writes, who may run late: its time is then below 0. */
 export const stillOurs = (world: World & { readonly remaining_ms: () => number }, lease: Lease): Promise<void> =>
-  assertLease(world, lease, { needs_ms: Math.min(world.remaining_ms(), longestRun_ms) });
+  assertLease(world, lease, { needs_ms: Math.min(Math.max(0, world.remaining_ms()), longestRun_ms) + clockSkew_ms });
 const poll_ms = 2_000;
 
 /**

@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { holdsRootOf } from '../../src/authority/bundle.ts';
 import { type PreparationWorld, prepareAuthority, unprepareAuthority } from '../../src/authority/prepare.ts';
 import { findRoot } from '../../src/authority/root.ts';
-import { updateTruststore } from '../../src/authority/truststore.ts';
+import { stillOurs, updateTruststore } from '../../src/authority/truststore.ts';
 import { Conflict, LeaseHeld, Unavailable } from '../../src/errors.ts';
 import { acquireLease, releaseLease } from '../../src/lease.ts';
 import { controlKeys, generationCopies, leasedThings, tableName } from '../../src/names.ts';
@@ -132,6 +132,28 @@ describeWithEmulator('the preparation of the authority', (emulator) => {
     expect(await unprepareAuthority({ ...world, stackStatus: async () => 'ROLLBACK_IN_PROGRESS' })).toBe('removed');
     await prepareAuthority(world);
     await expectPrepared();
+  });
+
+  test('that is asked for again after its rollback makes nothing', async () => {
+    for (const status of ['ROLLBACK_IN_PROGRESS', 'ROLLBACK_COMPLETE', 'DELETE_IN_PROGRESS', 'CREATE_COMPLETE'])
+      await expect(prepareAuthority({ ...world, stackStatus: async () => status })).rejects.toThrow(Conflict);
+    expect(await versions()).toBe(0);
+    expect(await world.parameters.read('ca-cert')).toBeNull();
+    expect(await generations()).toEqual(copies.map(() => undefined));
+  });
+
+  test('stops before its next write when the stack has begun to roll back', async () => {
+    const statuses = ['CREATE_IN_PROGRESS'];
+    const stackStatus = async () => statuses.pop() ?? 'ROLLBACK_IN_PROGRESS';
+    await expect(prepareAuthority({ ...world, stackStatus })).rejects.toThrow(Conflict);
+    expect(await versions()).toBe(1);
+    expect(await world.parameters.read('ca-cert')).toBeNull();
+  });
+
+  test('writes nothing with a lease that is over, however late it runs', async () => {
+    const late = { ...world, remaining_ms: () => -5_000 };
+    const lease = await acquireLease(world, leasedThings.truststore, { holder: 'late', ttl_ms: 0 });
+    await expect(stillOurs(late, lease)).rejects.toThrow(LeaseHeld);
   });
 
   test('is taken back only under the lease: waits for its holder, and gives up while there is time to say why', async () => {
