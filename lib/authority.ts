@@ -102,6 +102,16 @@ export class Authority extends Construct {
         conditions: { ArnNotEquals: { 'aws:PrincipalArn': signer.role?.roleArn } },
       }),
     );
+    // A replica would be the same key under a policy of its own.
+    this.key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'NobodyReplicates',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['kms:ReplicateKey'],
+        resources: ['*'],
+      }),
+    );
 
     addFunction(this, deployment, {
       entry: 'authority/issue-admin-certificate',
@@ -158,15 +168,11 @@ export class Authority extends Construct {
         ),
         allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], [truststoreObject]),
         allow(['ssm:GetParameter', 'ssm:PutParameter'], parameters('ca-cert')),
-        // API Gateway asks for the last two before it lets anyone change what a domain trusts.
+        allow(['apigateway:GET', 'apigateway:PATCH'], [domainArn]),
+        // Asked for besides, of whoever changes what a domain trusts: on the domain or on all of them, which AWS does not say.
         allow(
-          [
-            'apigateway:GET',
-            'apigateway:PATCH',
-            'apigateway:AddCertificateToDomain',
-            'apigateway:RemoveCertificateFromDomain',
-          ],
-          [domainArn],
+          ['apigateway:AddCertificateToDomain', 'apigateway:RemoveCertificateFromDomain'],
+          [domainArn, domainArn.slice(0, domainArn.lastIndexOf('/'))],
         ),
       ],
     });
@@ -175,6 +181,7 @@ export class Authority extends Construct {
       entry: 'authority/prepare-authority',
       description: 'Makes the root certificate, the first truststore and generation 0 before the domain exists',
       timeout: Duration.minutes(3),
+      retryAttempts: 0,
       environment: { CA_KEY_ID: this.key.keyArn, TRUSTSTORE_BUCKET: this.truststore.bucketName },
       grants: [
         allow(['kms:DescribeKey', 'kms:GetPublicKey'], [this.key.keyArn]),

@@ -17,6 +17,8 @@ export interface FunctionSpec {
   /** Only for those that others invoke by name. */
   readonly functionName?: string;
   readonly reservedConcurrentExecutions?: number;
+  /** Custom resources: Lambda would repeat what failed minutes later, when CloudFormation has long gone on. */
+  readonly retryAttempts?: 0;
   /** 'esm' where nothing is said. */
   readonly format?: BundleFormat;
 }
@@ -52,6 +54,7 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
     ...(spec.reservedConcurrentExecutions === undefined
       ? {}
       : { reservedConcurrentExecutions: spec.reservedConcurrentExecutions }),
+    ...(spec.retryAttempts === undefined ? {} : { retryAttempts: spec.retryAttempts }),
   };
   return withBundle(
     { entry: spec.entry, format: spec.format ?? 'esm', required: Stack.of(scope).bundlingRequired },

@@ -16,6 +16,7 @@ export function protectTables(
     entry: 'authority/protect-tables',
     description: 'Switches deletion protection of the tables on, last of all',
     timeout: Duration.minutes(3),
+    retryAttempts: 0,
     grants: [
       allow(
         ['dynamodb:DescribeTable', 'dynamodb:UpdateTable'],

@@ -35,14 +35,12 @@ describe('the gate', () => {
       expect(JSON.stringify(Properties.SourceArn)).not.toContain('test-invoke-stage');
   });
 
-  test('reads principals, certificates and the generation, and nothing else', () => {
+  test('reads principals, certificates and controls in one request, and nothing else', () => {
     const [, { Properties }] = named(template, 'AWS::IAM::Policy', 'AuthorizeRequest');
     const [logs, ...reads] = statementsOf(Properties.PolicyDocument);
     expect(logs?.Action).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
-    expect(reads.map(({ Action, Condition }) => [Action, Condition])).toEqual([
-      [['dynamodb:BatchGetItem'], undefined],
-      [['dynamodb:BatchGetItem'], { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['generation#*'] } }],
-    ]);
+    expect(reads.map(({ Action, Condition }) => [Action, Condition])).toEqual([[['dynamodb:BatchGetItem'], undefined]]);
+    expect(reads[0]?.Resource).toHaveLength(3);
   });
 
   test('has concurrency of its own only where the context names it', () => {
@@ -111,8 +109,14 @@ describe('the authority', () => {
   });
 
   test('signs through one role, whatever other policies come to say', () => {
-    const denial = statementsOf(key.Properties.KeyPolicy).find(({ Effect }) => Effect === 'Deny');
-    expect(denial).toEqual({
+    const [signing, replicating] = statementsOf(key.Properties.KeyPolicy).filter(({ Effect }) => Effect === 'Deny');
+    expect(replicating).toEqual({
+      Effect: 'Deny',
+      Action: ['kms:ReplicateKey'],
+      Resource: '*',
+      Principal: { AWS: '*' },
+    });
+    expect(signing).toEqual({
       Effect: 'Deny',
       Action: ['kms:Sign'],
       Resource: '*',
@@ -239,6 +243,16 @@ describe('every function', () => {
       expect(Properties).not.toHaveProperty('RoleName');
     }
   });
+});
+
+test('no custom resource is asked again by Lambda when it failed', () => {
+  const once = ofType(template, 'AWS::Lambda::EventInvokeConfig')
+    .filter(([, { Properties }]) => Properties.MaximumRetryAttempts === 0)
+    .map(([, { Properties }]) => JSON.stringify(Properties.FunctionName).replace('{"Ref":', '').replace('}', ''));
+  const custom = Object.values(template.Resources).filter(({ Type }) => Type.startsWith('Custom::'));
+  expect(custom).toHaveLength(2);
+  for (const { Properties } of custom)
+    expect(once.some((id) => JSON.stringify(Properties.ServiceToken).includes(id))).toBe(true);
 });
 
 test('a deployment says what its users need to know', () => {
