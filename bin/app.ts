@@ -1,9 +1,20 @@
 /** The CDK application: one stack, named by the context. */
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { readConfig } from '../lib/config.ts';
+import { type Config, readConfig, WrongContext } from '../lib/config.ts';
 import { EverleafStack } from '../lib/stack.ts';
 
 const app = new App();
-new EverleafStack(app, 'Everleaf', readConfig(app.node));
+
+const configOrExit = (): Config => {
+  try {
+    return readConfig(app.node);
+  } catch (error) {
+    if (!(error instanceof WrongContext)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+};
+
+new EverleafStack(app, 'Everleaf', configOrExit());
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -1,6 +1,7 @@
 /** What a deployment may be told on the command line (`cdk deploy -c key=value`), checked before anything is made of it. */
 import type { Node } from 'constructs';
 import { type Deployment, environmentWord, internalFunctions, nameWord } from '../src/names.ts';
+import { nearMiss } from './near-miss.ts';
 
 export interface Config extends Deployment {
   /** The host name of the API behind mutual TLS. */
@@ -13,6 +14,20 @@ export interface Config extends Deployment {
   readonly authorizerReservedConcurrency?: number;
 }
 
+const keys = [
+  'name',
+  'environment',
+  'domain',
+  'hostedZoneId',
+  'certificateArn',
+  'authorizerReservedConcurrency',
+] as const satisfies readonly (keyof Config)[];
+
+/** A context value that a deployment cannot be made of. The message names the key to change. */
+export class WrongContext extends Error {
+  override readonly name = 'WrongContext';
+}
+
 /** What a function's name of at most 64 characters, `{name}-{environment}-{function}`, leaves to the two words. */
 const longestWords = 64 - '--'.length - Math.max(...internalFunctions.map(({ length }) => length));
 
@@ -20,8 +35,14 @@ const domainName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a
 const hostedZone = /^Z[A-Z0-9]{1,31}$/;
 const certificate = /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]+$/;
 
-/** Reads the context. @throws Error that begins with the name of the key to change. */
+/** Reads the context. @throws WrongContext */
 export function readConfig(node: Node): Config {
+  const context: Readonly<Record<string, unknown>> = node.getAllContext();
+  for (const given of Object.keys(context)) {
+    if (keys.some((key) => key === given)) continue;
+    const meant = nearMiss(given, keys);
+    if (meant !== undefined) throw refusal(given, `is not known; is ${meant} meant?`);
+  }
   const text = (key: string): string | undefined => {
     const value: unknown = node.tryGetContext(key);
     if (value === undefined) return undefined;
@@ -64,4 +85,4 @@ export function readConfig(node: Node): Config {
   };
 }
 
-const refusal = (key: string, why: string): Error => new Error(`context value ${key} ${why}`);
+const refusal = (key: string, why: string): WrongContext => new WrongContext(`context value ${key} ${why}`);

@@ -1,7 +1,9 @@
 /** A deployment that is told something wrong hears which context value to change. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { App } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
-import { readConfig } from '../../lib/config.ts';
+import { readConfig, WrongContext } from '../../lib/config.ts';
 
 const certificateArn = 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c3d';
 const read = (context: Record<string, unknown>) => readConfig(new App({ context }).node);
@@ -47,3 +49,32 @@ test.each([
     new RegExp(`^context value ${key} `),
   );
 });
+
+test.each([
+  ['enviroment', 'environment'],
+  ['Environment', 'environment'],
+  ['env', 'environment'],
+  ['environemnt', 'environment'],
+  ['hostedzoneid', 'hostedZoneId'],
+  ['certificateARN', 'certificateArn'],
+  ['nmae', 'name'],
+])('a misspelt %s is refused, not left aside: %s was meant', (given, meant) => {
+  expect(() => read({ domain: 'id.example.com', certificateArn, [given]: 'prod' })).toThrow(
+    new WrongContext(`context value ${given} is not known; is ${meant} meant?`),
+  );
+});
+
+test('what others keep in the context is left alone', () => {
+  const others = { '@aws-cdk/core:name': true, 'aws:cdk:domain': 'x', 'hosted-zone:account=1': {}, team: 'x' };
+  expect(read({ domain: 'id.example.com', certificateArn, ...others })).toMatchObject({ environment: 'dev' });
+});
+
+test('the app says it in one line', () => {
+  const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'bin/app.ts'], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { ...process.env, CDK_CONTEXT_JSON: '{"environment": "prod"}', NODE_OPTIONS: '' },
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('context value domain is needed: the host name of the API, such as airunner.example.com\n');
+  expect(status).toBe(1);
+}, 60_000);
