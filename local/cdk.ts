@@ -1,10 +1,12 @@
 /** Runs the real CDK command line against the emulator: synthesis, bootstrap, deployment. */
 import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { assertLocal } from './aws.ts';
 import { killNow, tieToThisProcess } from './children.ts';
 import { causeAndLog, tail } from './emulator.ts';
+import { template } from './gateway/template.ts';
 import { root } from './tools.ts';
 
 export interface CdkOptions {
@@ -12,10 +14,12 @@ export interface CdkOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
   readonly signal: AbortSignal;
+  /** Told each line that it says. */
+  readonly said?: (line: string) => void;
 }
 
 /** Runs `cdk <words>`. @throws Error with the end of its log, and what failed as the last line. */
-export const runCdk = async (words: readonly string[], { env, logFile, signal }: CdkOptions): Promise<void> => {
+export const runCdk = async (words: readonly string[], { env, logFile, signal, said }: CdkOptions): Promise<void> => {
   const log = createWriteStream(logFile, { flags: 'a' });
   log.write(`\n$ cdk ${words.join(' ')}\n`);
   const cdk = join(root, 'node_modules', 'aws-cdk', 'bin', 'cdk');
@@ -29,8 +33,10 @@ export const runCdk = async (words: readonly string[], { env, logFile, signal }:
   tieToThisProcess(child, { group: true });
   const stop = () => killNow(child, true);
   signal.addEventListener('abort', stop, { once: true });
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
+  for (const output of [child.stdout, child.stderr]) {
+    output.pipe(log, { end: false });
+    if (said) createInterface({ input: output }).on('line', said);
+  }
   const status = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
@@ -46,4 +52,14 @@ const whatFailed = (log: string): string => {
   const lines = log.split('\n');
   const telling = lines.filter((line) => /_FAILED|\bError:|❌|error:/.test(line) && !/DELETE_/.test(line));
   return (telling.length > 0 ? telling : lines).slice(-15).join('\n');
+};
+
+/** Makes `<n> of <all> resources` of the lines that a deployment says, such as ` stack |  12 | 10:41:56 PM | CREATE_… |`. */
+export const countResources = (templateFile: string, progress: (text: string) => void): ((line: string) => void) => {
+  const all = Object.keys(template.parse(JSON.parse(readFileSync(templateFile, 'utf8'))).Resources).length;
+  return (line) => {
+    const made = /^\S+ \| +(\d+)(\/\d+)? \| /.exec(line)?.[1];
+    // The stack itself is counted, too.
+    if (made) progress(`${Math.min(Number(made), all)} of ${all} resources`);
+  };
 };

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stackName } from '../src/names.ts';
 import { account, assertLoopback, type LocalAws, localAws, localEnvironment } from './aws.ts';
-import { runCdk } from './cdk.ts';
+import { countResources, runCdk } from './cdk.ts';
 import { buildCli, runCli } from './cli.ts';
 import { causeAndLog, type Emulator, orderly, removeFunctions, startEmulator } from './emulator.ts';
 import { startGateway } from './gateway/gateway.ts';
@@ -31,6 +31,8 @@ export interface CloudOptions {
   readonly endpoint?: string;
   /** Told each step, as it begins. */
   readonly say?: (line: string) => void;
+  /** Told how far the step is that was said last. */
+  readonly progress?: (text: string) => void;
   /** Told what has no other place: refusals of the gateway's own, domain changes. */
   readonly report?: (line: string) => void;
   /** Ends a start that is under way. */
@@ -81,7 +83,8 @@ export const assertPortFree = (port: number): Promise<void> =>
 /** Starts everything and waits until it answers; on failure nothing is left running. */
 export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud> => {
   const { name = 'everleaf', environment = 'dev', domain = 'everleaf.localhost', region = 'us-east-1' } = options;
-  const { stateDir, keep = false, say = () => undefined, report = () => undefined } = options;
+  const { stateDir, keep = false } = options;
+  const { say = () => undefined, progress = () => undefined, report = () => undefined } = options;
   const stopping: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const end of stopping.splice(0).reverse()) await end();
@@ -156,7 +159,10 @@ export const startLocalCloud = async (options: CloudOptions): Promise<LocalCloud
     // A change set of a deployment without changes would fail the next one.
     const deploy = ['deploy', '--app', outDir, '--all', '--method=direct', '--require-approval', 'never'];
     whole = false;
-    await Promise.race([crashed, runCdk(deploy, cdk('deploy.log'))]);
+    await Promise.race([
+      crashed,
+      runCdk(deploy, { ...cdk('deploy.log'), said: countResources(templateFile, progress) }),
+    ]);
     whole = true;
 
     step('starting the mTLS gateway in front, from the synthesised template');

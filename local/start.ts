@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { cliFile } from './cli.ts';
 import { assertPortFree, defaultStateDir, type LocalCloud, startLocalCloud } from './cloud.ts';
+import { liveLine } from './live-line.ts';
 import { playMainJob } from './story.ts';
 import { root } from './tools.ts';
 
@@ -50,8 +51,9 @@ const options = new Command('npm start --')
 
 const colours = process.stdout.isTTY && !process.env.NO_COLOR;
 const paint = (code: number, text: string): string => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
+const live = liveLine(process.stdout, process.stdout.isTTY && process.env.TERM !== 'dumb' && !options.quiet);
 const print = (text: string): void => {
-  if (!options.quiet) process.stdout.write(`${text}\n`);
+  if (!options.quiet) live.print(text);
 };
 const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ');
 
@@ -132,6 +134,7 @@ const stopsWithin = 8_000;
 const interrupt = () => {
   if (abort.signal.aborted) return;
   abort.abort();
+  print('\nstopping');
   wakeUp();
   setTimeout(() => process.exit(130), stopsWithin).unref();
 };
@@ -162,6 +165,7 @@ const main = async (): Promise<number> => {
       stateDir: defaultStateDir,
       signal: abort.signal,
       say: (line) => print(`${paint(2, seconds().padStart(5))}  ${line}`),
+      progress: live.progress,
       report: (line) => print(paint(2, `       gateway: ${line}`)),
       ...(endpoint ? { endpoint } : {}),
     });
@@ -193,14 +197,17 @@ const main = async (): Promise<number> => {
     if (once) return 0;
     print(tryItYourself(cloud, pair));
     print(`\nCtrl-C ends it and leaves nothing behind${keep ? ' but its state.' : '.'}`);
+    live.end();
     await Promise.race([interrupted, cloud.crashed]);
     return 0;
   } catch (error) {
     if (abort.signal.aborted) return 130;
+    live.end();
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
     await cloud?.stop();
+    live.end();
     if (existsSync(localFile) && !other()) rmSync(localFile, { force: true });
   }
 };
