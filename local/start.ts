@@ -97,10 +97,11 @@ const choosePort = async (): Promise<number> => {
 const tryItYourself = (cloud: LocalCloud, { id, ...pair }: { id: string; cert: string; key: string }): string => {
   const envFile = join(defaultStateDir, 'env');
   const words = ['EVERLEAF_SERVER', 'EVERLEAF_CACERT', 'EVERLEAF_CLIENT_CERT', 'EVERLEAF_CLIENT_KEY', 'EVERLEAF_NAME'];
-  words.push('AWS_ENDPOINT_URL', 'AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY');
-  words.push('AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE');
+  words.push(...Object.keys(cloud.env).filter((word) => word.startsWith('AWS_')));
   const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   const lines = words.map((word) => `export ${word}=${quote(cloud.env[word] ?? '')}`);
+  // Whatever else a shell says of AWS, such as a profile or a session, would bring another account in.
+  lines.unshift("unset AWS_PROFILE $(env | sed -n 's/^\\(AWS_[A-Za-z0-9_]*\\)=.*/\\1/p')");
   lines.push(`everleaf() { node ${quote(cliFile)} "$@"; }`);
   writeFileSync(envFile, `${lines.join('\n')}\n`);
   const table = `${cloud.name}_${cloud.environment}_principals`;
