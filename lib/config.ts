@@ -29,9 +29,10 @@ export class WrongContext extends Error {
 }
 
 /** What a function's name of at most 64 characters, `{name}-{environment}-{function}`, leaves to the two words. */
-const longestWords = 64 - '--'.length - Math.max(...internalFunctions.map(({ length }) => length));
+export const longestWords = 64 - '--'.length - Math.max(...internalFunctions.map(({ length }) => length));
 
-const domainName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
+/** A host name of at least two labels, in lower case. */
+export const domainName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
 const hostedZone = /^Z[A-Z0-9]{1,31}$/;
 const certificate = /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]+$/;
 

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { domainName, longestWords } from '../lib/config.ts';
+import { environmentWord, nameWord } from '../src/names.ts';
 import { cliFile } from './cli.ts';
 import { assertPortFree, defaultStateDir, type LocalCloud, startLocalCloud } from './cloud.ts';
 import { liveLine } from './live-line.ts';
@@ -32,22 +34,37 @@ const readPort = (text: string): number => {
   return port;
 };
 
-const options = new Command('npm start --')
+const matching =
+  (shape: RegExp, what: string) =>
+  (text: string): string => {
+    if (!shape.test(text)) throw new InvalidArgumentError(`It must be ${what}.`);
+    return text;
+  };
+const readName = matching(nameWord, 'a lower-case word of at most 31 letters, digits and hyphens');
+const readEnvironment = matching(environmentWord, 'a lower-case word of at most 31 letters and digits');
+const readDomain = matching(domainName, 'a lower-case domain name');
+const readRegion = matching(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region, such as us-east-1');
+
+const command = new Command('npm start --')
   .description('Everleaf on this machine: an AWS emulator, the real stack, an mTLS gateway in front')
   .option('--once', 'end after the main job')
   .option('--keep', 'take up what the last start with --keep left, and leave it again')
   .option('--quiet', 'say nothing but what fails')
-  .option('--name <word>', 'name of the deployment', 'everleaf')
-  .option('--environment <word>', 'its environment', 'dev')
-  .option('--domain <name>', 'the domain of its API', 'everleaf.localhost')
-  .option('--region <name>', 'the region that is played', 'us-east-1')
+  .option('--name <word>', 'name of the deployment', readName, 'everleaf')
+  .option('--environment <word>', 'its environment', readEnvironment, 'dev')
+  .option('--domain <name>', 'the domain of its API', readDomain, 'everleaf.localhost')
+  .option('--region <name>', 'the region that is played', readRegion, 'us-east-1')
   .addOption(
     new Option('--port <port>', `where the gateway listens on 127.0.0.1; ${usualPort} if that is free`).argParser(
       readPort,
     ),
   )
-  .parse()
-  .opts<StartOptions>();
+  // Used wrongly: 2, as of the command line itself. Asking for help is no mistake.
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse();
+const options = command.opts<StartOptions>();
+if (options.name.length + options.environment.length > longestWords)
+  command.error(`error: --name and --environment may have ${longestWords} characters together`);
 
 const colours = process.stdout.isTTY && !process.env.NO_COLOR;
 const paint = (code: number, text: string): string => (colours ? `\u001b[${code}m${text}\u001b[0m` : text);
