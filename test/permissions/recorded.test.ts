@@ -27,8 +27,9 @@ if (!recorded && process.env.CI === 'true') throw new Error('no end-to-end run l
 const lasting = (text: string): string =>
   text
     .replaceAll('airsecond', 'airunner')
-    .replaceAll(/[-0-9A-F]{13,22}(?="|$)/g, '')
+    // Before the next, which would take more of a bucket's name where its last part happens to be digits alone.
     .replaceAll(/(truststore[0-9a-f]{8})-?[0-9a-f]{13}/g, '$1')
+    .replaceAll(/[-0-9A-F]{13,22}(?="|$)/g, '')
     .replaceAll(/mrk-[0-9a-f]{32}/g, 'mrk')
     .replaceAll(/(:stack\/[^/]+)\/[0-9a-f-]{36}/g, '$1');
 
