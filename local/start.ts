@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { domainName, longestWords } from '../lib/config.ts';
-import { environmentWord, nameWord } from '../src/names.ts';
+import { environmentWord, nameWord, parameterName, tableName } from '../src/names.ts';
 import { cliFile } from './cli.ts';
 import { assertPortFree, defaultStateDir, type LocalCloud, startLocalCloud } from './cloud.ts';
 import { liveLine } from './live-line.ts';
@@ -115,29 +115,33 @@ const tryItYourself = (cloud: LocalCloud, { id, ...pair }: { id: string; cert: s
   const envFile = join(defaultStateDir, 'env');
   const words = ['EVERLEAF_SERVER', 'EVERLEAF_CACERT', 'EVERLEAF_CLIENT_CERT', 'EVERLEAF_CLIENT_KEY', 'EVERLEAF_NAME'];
   words.push(...Object.keys(cloud.env).filter((word) => word.startsWith('AWS_')));
-  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  const quote = (text: string) => (/^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
   const lines = words.map((word) => `export ${word}=${quote(cloud.env[word] ?? '')}`);
   // Whatever else a shell says of AWS, such as a profile or a session, would bring another account in.
   lines.unshift("unset AWS_PROFILE $(env | sed -n 's/^\\(AWS_[A-Za-z0-9_]*\\)=.*/\\1/p')");
   lines.push(`everleaf() { node ${quote(cliFile)} "$@"; }`);
   writeFileSync(envFile, `${lines.join('\n')}\n`);
-  const table = `${cloud.name}_${cloud.environment}_principals`;
+  const table = tableName(cloud, 'principals');
   return [
     paint(1, 'Try it, in another terminal:'),
-    `  . ${envFile}`,
+    `  . ${quote(envFile)}`,
     '',
     '  everleaf principal list',
     '  everleaf principal create worker-prod-99 --type worker',
     `  everleaf certificate list ${id}`,
     `  everleaf principal suspend ${id} --reason "Compromised credentials detected"`,
-    `  curl --cacert ${cloud.cacert} --cert ${pair.cert} --key ${pair.key} ${cloud.server}/whoami`,
+    `  curl --cacert ${quote(cloud.cacert)} --cert ${quote(pair.cert)} --key ${quote(pair.key)} ${cloud.server}/whoami`,
     `  everleaf principal activate ${id}`,
     '',
     '  # break-glass, as in the runbook: past the API, and in force on the very next call',
     `  aws dynamodb update-item --table-name ${table} --key '{"principal_id": {"S": "${id}"}}' \\`,
     `    --update-expression 'SET #s = :s' --expression-attribute-names '{"#s": "status"}' \\`,
     `    --expression-attribute-values '{":s": {"S": "suspended"}}'`,
-    `  aws ssm get-parameter --name /${cloud.name}/${cloud.environment}/ca-cert --query Parameter.Value --output text`,
+    `  aws ssm get-parameter --name ${parameterName(cloud, 'ca-cert')} --query Parameter.Value --output text`,
+    '',
+    '  # again and safely, with the local domain; the emergency admin’s key is sealed with this passphrase',
+    `  everleaf bootstrap --environment ${cloud.environment} --domain ${cloud.domain} \\`,
+    `    --output-dir ${quote(cloud.files)} --passphrase-file ${quote(cloud.passphraseFile)}`,
   ].join('\n');
 };
 
@@ -187,7 +191,8 @@ const main = async (): Promise<number> => {
       report: (line) => print(paint(2, `       gateway: ${line}`)),
       ...(endpoint ? { endpoint } : {}),
     });
-    print(`${paint(2, seconds().padStart(5))}  ${paint(32, 'the CA is bootstrapped')}: files in ${cloud.files}\n`);
+    print(`${paint(2, seconds().padStart(5))}  ${paint(32, 'the CA is bootstrapped')}: files in ${cloud.files}`);
+    print(`       the emergency admin's key is sealed with the passphrase in ${cloud.passphraseFile}\n`);
     const told = playMainJob(cloud, {
       explain: (line) => print(paint(1, line)),
       // Paths as seen from here: shorter, and they work.
@@ -214,7 +219,11 @@ const main = async (): Promise<number> => {
     print(`${paint(32, 'Everything answers')} after ${seconds()}: ${server}\n`);
     if (once) return 0;
     print(tryItYourself(cloud, pair));
-    print(`\nCtrl-C ends it and leaves nothing behind${keep ? ' but its state.' : '.'}`);
+    print(
+      `\nCtrl-C ends it: no process stays. ${defaultStateDir} stays, with logs and private keys, ${
+        keep ? 'and is taken up by the next start with --keep' : 'until the next start empties it'
+      }.`,
+    );
     live.end();
     await Promise.race([interrupted, cloud.crashed]);
     return 0;
