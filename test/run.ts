@@ -41,7 +41,8 @@ const run = spawnSync(
     `--outputFile.json=${report}`,
     ...words.filter((word) => word !== '--full'),
   ],
-  { stdio: 'inherit', env: { ...process.env, ...(full ? { EVERLEAF_TEST_FULL: '1' } : {}) } },
+  // What tests leave in the folder for temporary files goes with it, homes with keys among them.
+  { stdio: 'inherit', env: { ...process.env, TMPDIR: folder, ...(full ? { EVERLEAF_TEST_FULL: '1' } : {}) } },
 );
 
 let line = '0 passed, 1 failed';
