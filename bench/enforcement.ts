@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BatchGetItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { startLocalCloud } from '../local/cloud.ts';
+import { type LocalCloud, startLocalCloud } from '../local/cloud.ts';
 import { root } from '../local/tools.ts';
 import { makeCsr, makeKey, writeKey } from '../src/authority/make-csr.ts';
 import { controlKeys, tableName } from '../src/names.ts';
@@ -55,65 +55,85 @@ const expectStatus = async (answer: ReturnType<Call>, status: number): Promise<s
   return text;
 };
 
+/** What a local cloud has that is hammered here. */
+type Hammered = Pick<
+  LocalCloud,
+  'server' | 'cacert' | 'client_cert' | 'client_key' | 'aws_endpoint' | 'region' | 'name' | 'environment'
+>;
+
+/**
+ * Lets `clients` call the gate without pause until `requests` have been answered, while their principal is suspended and
+ * activated. `letIn` counts those that began after a suspend had returned, ended before the activation was sent, and were
+ * let in nevertheless; `inside` all that did so.
+ */
+export const hammerTheGate = async (
+  cloud: Hammered,
+  { requests, clients }: { requests: number; clients: number },
+  progress: (line: string) => void,
+) => {
+  const ca = readFileSync(cloud.cacert);
+  const admin = client(cloud.server, ca, {
+    cert: readFileSync(cloud.client_cert, 'utf8'),
+    key: readFileSync(cloud.client_key, 'utf8'),
+  });
+  const principal_id = `bench-${Date.now().toString(36)}`;
+  await expectStatus(admin.call('POST', '/api/v1/principals', { principal_id, type: 'worker' }), 201);
+  const privateKey = makeKey();
+  const [key, csr] = [writeKey(privateKey), await makeCsr(privateKey)];
+  const issued = await expectStatus(admin.call('POST', '/api/v1/certificates', { principal_id, csr }), 201);
+  const { pem, serial_number } = JSON.parse(issued);
+
+  const seen: Seen[] = [];
+  const windows: Window[] = [];
+  const hammer = async (): Promise<void> => {
+    const own = client(cloud.server, ca, { cert: pem, key });
+    while (seen.length < requests) {
+      const began = performance.now();
+      const { status } = await own.call('GET', '/whoami');
+      seen.push({ began, ended: performance.now(), status });
+    }
+    own.close();
+  };
+  const toggle = async (): Promise<void> => {
+    while (seen.length < requests) {
+      await expectStatus(admin.call('POST', `/api/v1/principals/${principal_id}/suspend`, { reason: 'bench' }), 200);
+      const from = performance.now();
+      await sleep(50 + Math.random() * 250);
+      windows.push({ from, to: performance.now() });
+      await expectStatus(admin.call('POST', `/api/v1/principals/${principal_id}/activate`, {}), 200);
+      await sleep(50 + Math.random() * 250);
+      progress(`${seen.length} of ${requests} requests`);
+    }
+  };
+  const began = performance.now();
+  await Promise.all([toggle(), ...Array.from({ length: clients }, hammer)]);
+  const seconds = (performance.now() - began) / 1000;
+
+  // A request belongs to a window when it began after the suspend had returned and ended before the activation was sent.
+  const inside = seen.filter((one) => windows.some(({ from, to }) => one.began > from && one.ended < to));
+  const letIn = inside.filter(({ status }) => status === 200).length;
+  const odd = seen.filter(({ status }) => status !== 200 && status !== 401).length;
+
+  const one = client(cloud.server, ca, { cert: pem, key });
+  const gated = await timed(200, () => one.call('GET', '/whoami'));
+  one.close();
+  admin.close();
+  const raw = await timed(200, rawRead(cloud, principal_id, serial_number));
+  return { seen, windows, inside, letIn, odd, seconds, gated, raw };
+};
+
 export const enforcement: Bench = {
   about: 'requests let in although they began after a suspend had returned: none',
   sizes: { requests: 5000, clients: 8 },
-  run: async (sizes, progress) => {
+  run: async ({ requests = 5000, clients = 8 }, progress) => {
     progress('starting a local cloud');
     const cloud = await startLocalCloud({ stateDir: join(root, '.everleaf', 'bench') });
     try {
-      const ca = readFileSync(cloud.cacert);
-      const admin = client(cloud.server, ca, {
-        cert: readFileSync(cloud.client_cert, 'utf8'),
-        key: readFileSync(cloud.client_key, 'utf8'),
-      });
-      const principal_id = `bench-${Date.now().toString(36)}`;
-      await expectStatus(admin.call('POST', '/api/v1/principals', { principal_id, type: 'worker' }), 201);
-      const privateKey = makeKey();
-      const [key, csr] = [writeKey(privateKey), await makeCsr(privateKey)];
-      const issued = await expectStatus(admin.call('POST', '/api/v1/certificates', { principal_id, csr }), 201);
-      const { pem, serial_number } = JSON.parse(issued);
-
-      const wanted = sizes.requests ?? 0;
-      const seen: Seen[] = [];
-      const windows: Window[] = [];
-      const hammer = async (): Promise<void> => {
-        const own = client(cloud.server, ca, { cert: pem, key });
-        while (seen.length < wanted) {
-          const began = performance.now();
-          const { status } = await own.call('GET', '/whoami');
-          seen.push({ began, ended: performance.now(), status });
-        }
-        own.close();
-      };
-      const toggle = async (): Promise<void> => {
-        while (seen.length < wanted) {
-          await expectStatus(
-            admin.call('POST', `/api/v1/principals/${principal_id}/suspend`, { reason: 'bench' }),
-            200,
-          );
-          const from = performance.now();
-          await sleep(50 + Math.random() * 250);
-          windows.push({ from, to: performance.now() });
-          await expectStatus(admin.call('POST', `/api/v1/principals/${principal_id}/activate`, {}), 200);
-          await sleep(50 + Math.random() * 250);
-          progress(`${seen.length} of ${wanted} requests`);
-        }
-      };
-      const began = performance.now();
-      await Promise.all([toggle(), ...Array.from({ length: sizes.clients ?? 1 }, hammer)]);
-      const seconds = (performance.now() - began) / 1000;
-
-      // A request belongs to a window when it began after the suspend had returned and ended before the activation was sent.
-      const inside = seen.filter((one) => windows.some(({ from, to }) => one.began > from && one.ended < to));
-      const letIn = inside.filter(({ status }) => status === 200).length;
-      const odd = seen.filter(({ status }) => status !== 200 && status !== 401).length;
-
-      const one = client(cloud.server, ca, { cert: pem, key });
-      const gated = await timed(200, () => one.call('GET', '/whoami'));
-      one.close();
-      admin.close();
-      const raw = await timed(200, rawRead(cloud, principal_id, serial_number));
+      const { seen, windows, inside, letIn, odd, seconds, gated, raw } = await hammerTheGate(
+        cloud,
+        { requests, clients },
+        progress,
+      );
       return [
         {
           metric: 'let in after a suspend had returned',
