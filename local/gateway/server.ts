@@ -95,7 +95,13 @@ export const startTlsFront = async (
   });
 
   await new Promise<void>((resolve, reject) => {
-    tcp.once('error', reject);
+    tcp.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(`port ${port} on 127.0.0.1 is taken: choose another with --port`)
+          : error,
+      ),
+    );
     tcp.listen(port, '127.0.0.1', resolve);
   });
   const address = tcp.address() as AddressInfo;
