@@ -1,63 +1,22 @@
-/** The tables that unit tests write to, with the keys and indexes of the deployed ones. */
-import {
-  type AttributeDefinition,
-  CreateTableCommand,
-  type DynamoDBClient,
-  type GlobalSecondaryIndex,
-} from '@aws-sdk/client-dynamodb';
-import { certificateIndexes, type Deployment, type Table, tableName } from '../src/names.ts';
+/** The tables that unit tests write to: made from the template's own declarations. */
+import { readFileSync } from 'node:fs';
+import { CreateTableCommand, type CreateTableCommandInput, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type Deployment, type Table, tableName } from '../src/names.ts';
 
-const keys = { principals: 'principal_id', certificates: 'serial_number', controls: 'control_id' } as const;
+const synthesised = { name: 'airunner', environment: 'prod' };
+const { Resources } = JSON.parse(readFileSync(new URL('lib/everleaf.template.json', import.meta.url), 'utf8'));
 
-/** What a listing of certificates prints: what each index holds beside keys. */
-export const listed = [
-  'principal_id',
-  'issued_at',
-  'expires_at',
-  'revoked',
-  'revoked_at',
-  'revocation_reason',
-  'generation',
-  'authority',
-];
-
-const index = (IndexName: string, hash: string, range: string): GlobalSecondaryIndex => ({
-  IndexName,
-  KeySchema: [
-    { AttributeName: hash, KeyType: 'HASH' },
-    { AttributeName: range, KeyType: 'RANGE' },
-  ],
-  Projection: {
-    ProjectionType: 'INCLUDE',
-    NonKeyAttributes: listed.filter((attribute) => attribute !== hash && attribute !== range),
-  },
-});
-
-const indexes = [
-  index(certificateIndexes.byPrincipal, 'principal_id', 'issued_at'),
-  index(certificateIndexes.byExpiry, 'expiry_bucket', 'expires_at'),
-  index(certificateIndexes.byPublicKey, 'public_key_sha256', 'issued_at'),
-];
-const indexed: AttributeDefinition[] = [
-  ...['principal_id', 'expiry_bucket', 'public_key_sha256'].map((AttributeName) => ({
-    AttributeName,
-    AttributeType: 'S' as const,
-  })),
-  ...['issued_at', 'expires_at'].map((AttributeName) => ({ AttributeName, AttributeType: 'N' as const })),
-];
+/** What the template says of a table, as far as the emulator's reads and writes depend on it. */
+const declared = (table: Table): Omit<CreateTableCommandInput, 'TableName'> => {
+  for (const { Type, Properties } of Object.values<{ Type: string; Properties: CreateTableCommandInput }>(Resources))
+    if (Type === 'AWS::DynamoDB::Table' && Properties.TableName === tableName(synthesised, table)) {
+      const { KeySchema, AttributeDefinitions, BillingMode, GlobalSecondaryIndexes } = Properties;
+      return { KeySchema, AttributeDefinitions, BillingMode, GlobalSecondaryIndexes };
+    }
+  throw new Error(`the template has no table ${table}`);
+};
 
 export const createTables = async (client: DynamoDBClient, deployment: Deployment): Promise<void> => {
   for (const table of ['principals', 'certificates', 'controls'] satisfies Table[])
-    await client.send(
-      new CreateTableCommand({
-        TableName: tableName(deployment, table),
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [{ AttributeName: keys[table], KeyType: 'HASH' }],
-        AttributeDefinitions: [
-          { AttributeName: keys[table], AttributeType: 'S' },
-          ...(table === 'certificates' ? indexed : []),
-        ],
-        ...(table === 'certificates' ? { GlobalSecondaryIndexes: indexes } : {}),
-      }),
-    );
+    await client.send(new CreateTableCommand({ TableName: tableName(deployment, table), ...declared(table) }));
 };

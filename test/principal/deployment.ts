@@ -1,27 +1,20 @@
 /** A deployment of its own in the shared emulator: tables, a world, and rows as the product writes them. */
 import { randomBytes } from 'node:crypto';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { documentClient } from '../../src/aws/world.ts';
 import { controlKeys, generationCopies, type Table, tableName } from '../../src/names.ts';
 import type { PrincipalType } from '../../src/principal/principal.ts';
 import type { World } from '../../src/world.ts';
 import type { TestEmulator } from '../emulator.ts';
+import { createTables } from '../tables.ts';
 
 const keys = { principals: 'principal_id', certificates: 'serial_number', controls: 'control_id' } as const;
 
 export const makeDeployment = async (emulator: TestEmulator) => {
   const deployment = { name: `t${randomBytes(5).toString('hex')}`, environment: 'dev' };
   const client = emulator.client(DynamoDBClient);
-  for (const [table, key] of Object.entries(keys))
-    await client.send(
-      new CreateTableCommand({
-        TableName: tableName(deployment, table as Table),
-        KeySchema: [{ AttributeName: key, KeyType: 'HASH' }],
-        AttributeDefinitions: [{ AttributeName: key, AttributeType: 'S' }],
-        BillingMode: 'PAY_PER_REQUEST',
-      }),
-    );
+  await createTables(client, deployment);
   const world: World = {
     deployment,
     now: Date.now,
