@@ -1,5 +1,5 @@
 /** A client certificate as the gate sees it: the few facts its decision needs, read from the DER itself. */
-import { X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 
 export interface PresentedCertificate {
   /** Lower-case hex of even length, no leading zero bytes, at most 20 bytes (RFC 5280, 4.1.2.2). */
@@ -112,19 +112,20 @@ export const parseCertificate = (pem: string): PresentedCertificate | undefined 
 };
 
 /**
- * Parses each PEM once. What is remembered is a function of the PEM alone and so cannot go stale; at most `capacity`
- * are kept, the oldest goes first. `remembered` tells whether this one was parsed before.
+ * Parses each PEM once. What is remembered by its SHA-256 is a function of the PEM alone and so cannot go stale; at most
+ * `capacity` are kept, the oldest goes first. `remembered` tells whether this one was parsed before.
  */
 export const rememberCertificates = (capacity = 1_000) => {
   const known = new Map<string, PresentedCertificate>();
   return (pem: string): { certificate: PresentedCertificate | undefined; remembered: boolean } => {
-    const before = known.get(pem);
+    const key = hash('sha256', pem, 'base64');
+    const before = known.get(key);
     if (before) return { certificate: before, remembered: true };
     const certificate = parseCertificate(pem);
     if (certificate) {
       const [oldest] = known.size < capacity ? [] : known.keys();
       if (oldest !== undefined) known.delete(oldest);
-      known.set(pem, certificate);
+      known.set(key, certificate);
     }
     return { certificate, remembered: false };
   };
