@@ -15,15 +15,28 @@ const sources: Readonly<Record<Side, string>> = {
   gate: 'lambdas/access/authorize-request.ts',
   reference: 'bench/authorizer-reference.ts',
 };
-const reference = 'SDK client + powertools logger';
+const reference = 'SDK client + powertools, as NodejsFunction bundles';
 
 /** The Node that AWS runs, where npm brought it; else this one. */
 const lambdaNode = join('node_modules', '.bin', 'node');
 const node = existsSync(lambdaNode) ? lambdaNode : process.execPath;
 
-/** As functions are bundled to be deployed. */
+/** As the gate is bundled to be deployed. */
 const bundle = (source: string, outfile: string, format: BundleFormat = 'cjs') =>
   build({ ...bundleOptions('', format), entryPoints: [source], outfile });
+
+/** As CDK's NodejsFunction bundles what is written the usual way, minified and with the SDK in it. */
+const bundleUsually = (source: string, outfile: string) =>
+  build({
+    entryPoints: [source],
+    outfile,
+    format: 'cjs',
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node24',
+    logLevel: 'silent',
+  });
 
 const starts = z.object({ load: z.number(), first: z.number() });
 const costs = z.object({ cpu: z.number(), wall: z.number(), calls: z.number() });
@@ -38,7 +51,8 @@ const measure: Bench['run'] = async (sizes, progress) => {
     progress(`bundling; measuring on ${node}`);
     writeFileSync(file('fixture.json'), JSON.stringify(fixture));
     await Promise.all([
-      ...sides.map((side) => bundle(sources[side], file(`${side}.cjs`))),
+      bundle(sources.gate, file('gate.cjs')),
+      bundleUsually(sources.reference, file('reference.cjs')),
       bundle('bench/authorizer-decision.ts', file('decision.cjs')),
       bundle('bench/authorizer-process.ts', file('process.mjs'), 'esm'),
     ]);
