@@ -1,4 +1,4 @@
 /** GET /whoami: the caller as the gate saw it. */
-import { route } from '../../src/http/route.ts';
+import { route, takesNothing } from '../../src/http/route.ts';
 
-export const handler = route({}, async ({ caller }) => ({ status: 200, body: caller }));
+export const handler = route(takesNothing, async ({ caller }) => ({ status: 200, body: caller }));

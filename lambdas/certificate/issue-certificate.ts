@@ -4,7 +4,7 @@ import { signThroughFunction } from '../../src/aws/sign-through-function.ts';
 import { worldFromEnvironment } from '../../src/aws/world.ts';
 import { issueCertificate } from '../../src/certificate/issue-certificate.ts';
 import { lifetimeSchema } from '../../src/certificate/lifetime.ts';
-import { route } from '../../src/http/route.ts';
+import { route, takesNothing } from '../../src/http/route.ts';
 import { principalIdSchema } from '../../src/principal/principal.ts';
 
 const body = z.strictObject({
@@ -13,7 +13,7 @@ const body = z.strictObject({
   lifetime_days: lifetimeSchema.optional(),
 });
 
-export const handler = route({ body }, async ({ caller, reach, body }) => {
+export const handler = route({ ...takesNothing, body }, async ({ caller, reach, body }) => {
   const world = worldFromEnvironment();
   const issuing = { ...world, sign: signThroughFunction(world.deployment) };
   return { status: 201, body: await issueCertificate(issuing, { caller, reach, ...body }) };

@@ -2,9 +2,9 @@
 import { worldFromEnvironment } from '../../src/aws/world.ts';
 import { listCertificates } from '../../src/certificate/list-certificates.ts';
 import { certificatesQuerySchema, certificatesToken } from '../../src/certificate/list-query.ts';
-import { route } from '../../src/http/route.ts';
+import { route, takesNothing } from '../../src/http/route.ts';
 
-export const handler = route({ query: certificatesQuerySchema }, async ({ caller, reach, query }) => {
+export const handler = route({ ...takesNothing, query: certificatesQuerySchema }, async ({ caller, reach, query }) => {
   const { expiring_within: expiring_within_ms, next_token: after, ...rest } = query;
   const page = await listCertificates(worldFromEnvironment(), { caller, reach, expiring_within_ms, after, ...rest });
   return {

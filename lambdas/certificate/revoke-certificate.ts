@@ -4,7 +4,7 @@ import { worldFromEnvironment } from '../../src/aws/world.ts';
 import { revocationReasons } from '../../src/certificate/certificate.ts';
 import { revokeCertificate } from '../../src/certificate/revoke-certificate.ts';
 import { serialSchema } from '../../src/certificate/serial.ts';
-import { route } from '../../src/http/route.ts';
+import { route, takesNothing } from '../../src/http/route.ts';
 
 const path = z.strictObject({ serial_number: serialSchema });
 const body = z.strictObject({
@@ -12,7 +12,7 @@ const body = z.strictObject({
   force: z.boolean().default(false),
 });
 
-export const handler = route({ path, body }, async ({ caller, reach, path, body }) => ({
+export const handler = route({ ...takesNothing, path, body }, async ({ caller, reach, path, body }) => ({
   status: 200,
   body: await revokeCertificate(worldFromEnvironment(), { caller, reach, ...path, ...body }),
 }));

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { worldFromEnvironment } from '../../src/aws/world.ts';
 import { anyCase, limitSchema, pageToken } from '../../src/http/page.ts';
-import { route } from '../../src/http/route.ts';
+import { route, takesNothing } from '../../src/http/route.ts';
 import { listPrincipals } from '../../src/principal/list-principals.ts';
 import { principalStatuses, principalTypes, viewPrincipal } from '../../src/principal/principal.ts';
 
@@ -14,7 +14,7 @@ const query = z.strictObject({
   next_token: token.schema.optional(),
 });
 
-export const handler = route({ query }, async ({ query: { next_token, ...filter } }) => {
+export const handler = route({ ...takesNothing, query }, async ({ query: { next_token, ...filter } }) => {
   const { principals, next } = await listPrincipals(worldFromEnvironment(), { ...filter, after: next_token });
   return {
     status: 200,

@@ -1,13 +1,14 @@
 /** POST /api/v1/principals/{principal_id}/suspend {reason, force?} */
 import { z } from 'zod';
 import { worldFromEnvironment } from '../../src/aws/world.ts';
-import { route } from '../../src/http/route.ts';
+import { route, takesNothing } from '../../src/http/route.ts';
 import { principalIdSchema, viewPrincipal } from '../../src/principal/principal.ts';
 import { reasonSchema } from '../../src/principal/reason.ts';
 import { suspendPrincipal } from '../../src/principal/suspend-principal.ts';
 
 export const handler = route(
   {
+    ...takesNothing,
     path: z.strictObject({ principal_id: principalIdSchema }),
     body: z.strictObject({ reason: reasonSchema, force: z.boolean().default(false) }),
   },

@@ -5,7 +5,7 @@
  *   1. `key.next`, then `cert.next` are complete on disk: the pair in use is still the old one.
  *   2. `cert.prev`, `key.prev` are the old pair, whole.
  *   3. `key.next` is renamed over `key`, then `cert.next` over `cert`. A crash between the two leaves the new key beside
- *      the old certificate: the new certificate is `cert.next`, and `readPair` renames it; the old pair is `.prev`.
+ *      the old certificate: the new certificate is `cert.next`, and `finishSwap` renames it; the old pair is `.prev`.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { Misuse } from './failure.ts';

@@ -11,12 +11,15 @@ import { defect, problemOf } from './problem.ts';
 const logger = new Logger();
 const nothing = z.strictObject({});
 
-/** What a route takes. Each part is a strict object: a field that it does not name is refused. A part left out takes none. */
+/** What a route takes. Each part is a strict object: a field that it does not name is refused. */
 export interface Takes<P, Q, B> {
-  readonly path?: z.ZodType<P>;
-  readonly query?: z.ZodType<Q>;
-  readonly body?: z.ZodType<B>;
+  readonly path: z.ZodType<P>;
+  readonly query: z.ZodType<Q>;
+  readonly body: z.ZodType<B>;
 }
+
+/** No field anywhere; a route spreads it and names the parts that it does take. */
+export const takesNothing = { path: nothing, query: nothing, body: nothing };
 
 export interface Request<P, Q, B> {
   readonly caller: Caller;
@@ -38,10 +41,7 @@ export interface Answer {
  * documents; anything else is logged, without what was sent, and answered 500.
  */
 export const route =
-  <P = unknown, Q = unknown, B = unknown>(
-    takes: Takes<P, Q, B>,
-    handle: (request: Request<P, Q, B>) => Promise<Answer>,
-  ) =>
+  <P, Q, B>(takes: Takes<P, Q, B>, handle: (request: Request<P, Q, B>) => Promise<Answer>) =>
   async (input: unknown): Promise<APIGatewayProxyResult> => {
     try {
       const event = eventSchema.parse(input);
@@ -53,9 +53,9 @@ export const route =
       const answer = await handle({
         caller,
         reach,
-        path: parseFields(takes.path ?? (z.unknown() as unknown as z.ZodType<P>), event.pathParameters ?? {}, 'path'),
-        query: parseFields(takes.query ?? (nothing as unknown as z.ZodType<Q>), readQuery(event), 'query'),
-        body: parseFields(takes.body ?? (nothing as unknown as z.ZodType<B>), readBody(event), 'body'),
+        path: parseFields(takes.path, event.pathParameters ?? {}, 'path'),
+        query: parseFields(takes.query, readQuery(event), 'query'),
+        body: parseFields(takes.body, readBody(event), 'body'),
       });
       return {
         statusCode: answer.status,

@@ -5,18 +5,13 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { localEnvironment } from '../../local/aws.ts';
+import type { LocalCloud } from '../../local/cloud.ts';
 
-/** What `.everleaf/local.json` says, as far as the tests use it (DESIGN: the local cloud). */
-export interface Cloud {
-  readonly server: string;
-  readonly cacert: string;
-  readonly client_cert: string;
-  readonly client_key: string;
-  readonly aws_endpoint: string;
-  readonly region: string;
-  readonly name: string;
-  readonly environment: string;
-}
+/** What `.everleaf/local.json` says, as far as the tests use it. */
+export type Cloud = Pick<
+  LocalCloud,
+  'server' | 'cacert' | 'client_cert' | 'client_key' | 'aws_endpoint' | 'region' | 'name' | 'environment'
+>;
 
 export interface Run {
   readonly code: number | null;

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { Conflict, InvalidInput, LeaseHeld, NotAllowed, NotFound, Unavailable } from '../../src/errors.ts';
 import { limitSchema, pageToken } from '../../src/http/page.ts';
-import { type Answer, route } from '../../src/http/route.ts';
+import { type Answer, route, takesNothing } from '../../src/http/route.ts';
 import { adminCaller, event } from './event.ts';
 
 vi.hoisted(() => {
@@ -13,6 +13,7 @@ vi.hoisted(() => {
 const suspend = 'POST /api/v1/principals/{principal_id}/suspend';
 const list = 'GET /api/v1/principals';
 const takes = {
+  ...takesNothing,
   path: z.strictObject({ principal_id: z.string() }),
   body: z.strictObject({ reason: z.string(), nested: z.strictObject({ n: z.number() }).optional() }),
 };
@@ -71,7 +72,7 @@ describe('a request that is refused', () => {
     expect(handle).not.toHaveBeenCalled();
   });
   it('403 on a route that the role table does not name, to an admin too', async () => {
-    const answer = await route({}, done)(event('GET /api/v1/nothing'));
+    const answer = await route(takesNothing, done)(event('GET /api/v1/nothing'));
     expect(answer.statusCode).toBe(403);
     expect(answer.headers).toMatchObject({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' });
   });
@@ -107,7 +108,7 @@ describe('a request that is refused', () => {
       JSON.parse(
         (
           await route(
-            { query: z.strictObject({ limit: limitSchema({ most: 200, usual: 50 }) }) },
+            { ...takesNothing, query: z.strictObject({ limit: limitSchema({ most: 200, usual: 50 }) }) },
             done,
           )(event(list, { query }))
         ).body,
