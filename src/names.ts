@@ -8,6 +8,20 @@ export interface Deployment {
 
 export const tables = ['principals', 'certificates', 'endpoints', 'jobs', 'credentials', 'controls', 'audit'] as const;
 export type Table = (typeof tables)[number];
+/** Those whose every change is audited, by their streams. */
+export type AuditedTable = Exclude<Table, 'audit'>;
+export const auditedTables = tables.filter((table): table is AuditedTable => table !== 'audit');
+
+/** The partition key of each table; of those that are audited, the whole key. */
+export const tableKeys = {
+  principals: 'principal_id',
+  certificates: 'serial_number',
+  endpoints: 'endpoint_id',
+  jobs: 'job_id',
+  credentials: 'credential_id',
+  controls: 'control_id',
+  audit: 'chain',
+} as const satisfies Record<Table, string>;
 
 /** Functions that are invoked by name: from another function, from the command line, or by an operator. */
 export const internalFunctions = [
@@ -17,6 +31,9 @@ export const internalFunctions = [
   'update-truststore',
 ] as const;
 export type InternalFunction = (typeof internalFunctions)[number];
+
+export const stateMachines = ['verify-audit'] as const;
+export type StateMachine = (typeof stateMachines)[number];
 
 export type Parameter = 'ca-cert' | 'server-key' | 'server-cert';
 
@@ -31,6 +48,8 @@ export const tableName = (d: Deployment, table: Table): string => `${d.name}_${d
 export const parameterName = (d: Deployment, parameter: Parameter): string =>
   `/${d.name}/${d.environment}/${parameter}`;
 export const functionName = (d: Deployment, fn: InternalFunction): string => `${d.name}-${d.environment}-${fn}`;
+export const stateMachineName = (d: Deployment, machine: StateMachine): string =>
+  `${d.name}-${d.environment}-${machine}`;
 export const stackName = (d: Deployment): string => `${d.name}-${d.environment}`;
 export const eventSource = (d: Deployment): string => `${d.name}.identity`;
 export const metricsNamespace = (d: Deployment): string => `${d.name}/${d.environment}`;
@@ -56,6 +75,25 @@ export const controlKeys = {
   keys: 'key#*',
   lease: (thing: string): string => `lease#${thing}`,
 } as const;
+
+/** Partitions of the audit table: the chain itself, and what is kept beside it. */
+export const auditKeys = {
+  /** Entries, by `sequence` from 1. */
+  chain: 'main',
+  /** One row for each appended event, so that one that is delivered again is known; sequence 0. */
+  seen: (event_id: string): string => `seen#${event_id}`,
+  allSeen: 'seen#*',
+  /** Whose turn it is to sign a head; sequence 0. */
+  turn: 'turn',
+  /** Verifications that go on in the background; sequence is when each began, ms. */
+  verification: 'verification',
+} as const;
+
+/** The index of the audit table: its entries by action, then sequence. */
+export const auditByAction = 'by_action';
+
+/** Where signed heads stand in their bucket. */
+export const headsPrefix = 'heads/';
 
 /** Physical things that the stack's own functions change under a lease. */
 export const leasedThings = { truststore: 'truststore', serverCertificate: 'server-certificate' } as const;

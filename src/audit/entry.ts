@@ -1,0 +1,60 @@
+/** One entry of the chain: what it says, the bytes that are hashed and stored as hashed, and what follows from them. */
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { z } from 'zod';
+
+/** What is to be entered; the chain adds where it stands. */
+export interface Draft {
+  /** The events that it comes from; one that the chain has entered before is not entered again. */
+  readonly event_ids: readonly string[];
+  /** When the change was made, ms since the epoch. */
+  readonly time: number;
+  readonly action: string;
+  /** As in a stamp; `unknown` for a change behind the product's back. */
+  readonly actor: string;
+  readonly request_id: string | null;
+  /** `principals/worker-1`; `certificates/*` for a batch, whose rows stand in the details; an ARN for what is no row. */
+  readonly subject: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export const entrySchema = z.strictObject({
+  /** From 1, without gaps. */
+  sequence: z.number().int().min(1),
+  time: z.number().int(),
+  /** When it was entered, ms; never less than the entry's before. */
+  appended_at: z.number().int(),
+  action: z.string(),
+  actor: z.string(),
+  request_id: z.string().nullable(),
+  subject: z.string(),
+  details: z.record(z.string(), z.unknown()),
+  event_ids: z.array(z.string()),
+  /** The hash of the entry before; of the first one, 64 zeros. */
+  previous: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type Entry = z.infer<typeof entrySchema>;
+
+export const noEntry = '0'.repeat(64);
+
+/** Canonical JSON (RFC 8785). These bytes are hashed, stored and verified; they are never written down a second time. */
+export const entryBytes = (entry: Entry): string => {
+  const bytes = canonicalize(entry);
+  if (bytes === undefined) throw new Error('an entry that is no JSON');
+  return bytes;
+};
+
+/** SHA-256 of the bytes, lower-case hex. It covers the entry before through `previous`. */
+export const entryHash = (bytes: string): string => createHash('sha256').update(bytes).digest('hex');
+
+/** An entry as its row holds it. */
+export interface EntryRow {
+  readonly sequence: number;
+  /** `entryBytes` */
+  readonly entry: string;
+  readonly hash: string;
+  /** A copy for the index. */
+  readonly action: string;
+  /** Hashes (hex) of the perfect subtrees, two leaves and more, that this leaf completes; the smallest first. */
+  readonly nodes: readonly string[];
+}
