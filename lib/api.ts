@@ -14,11 +14,13 @@ import { certificateIndexes, controlKeys, type Deployment, functionName } from '
 import { type Route, routes } from '../src/routes.ts';
 import type { Access } from './access.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
+import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
 
 interface ApiProps {
   readonly deployment: Deployment;
   readonly tables: Tables;
+  readonly stamps: Stamps;
   readonly access: Access;
 }
 

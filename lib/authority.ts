@@ -17,12 +17,14 @@ import {
   truststoreKey,
 } from '../src/names.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
+import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
 
 interface AuthorityProps {
   readonly deployment: Deployment;
   readonly domain: string;
   readonly tables: Tables;
+  readonly stamps: Stamps;
 }
 
 export class Authority extends Construct {

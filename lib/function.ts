@@ -6,6 +6,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { Deployment } from '../src/names.ts';
 import { type BundleFormat, withBundle } from './bundle.ts';
+import type { Stamps } from './stamps.ts';
 
 export interface FunctionSpec {
   /** The entry file under lambdas/, without its extension; its last part, verb-object, names the function. */
@@ -14,6 +15,8 @@ export interface FunctionSpec {
   readonly grants: readonly PolicyStatement[];
   readonly timeout: Duration;
   readonly environment?: Readonly<Record<string, string>>;
+  /** For those that write audited rows, or judge whether the product wrote one. */
+  readonly stamps?: Stamps;
   /** Only for those that others invoke by name. */
   readonly functionName?: string;
   readonly reservedConcurrentExecutions?: number;
@@ -48,6 +51,7 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
       EVERLEAF_NAME: deployment.name,
       EVERLEAF_ENVIRONMENT: deployment.environment,
       POWERTOOLS_SERVICE_NAME: verbObject,
+      ...spec.stamps?.open(role),
       ...spec.environment,
     },
     ...(spec.functionName === undefined ? {} : { functionName: spec.functionName }),

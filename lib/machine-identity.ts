@@ -6,6 +6,7 @@ import { Api } from './api.ts';
 import { Authority } from './authority.ts';
 import type { Config } from './config.ts';
 import { protectTables } from './protect-tables.ts';
+import { Stamps } from './stamps.ts';
 import { Tables } from './tables.ts';
 
 export class MachineIdentity extends Construct {
@@ -16,13 +17,15 @@ export class MachineIdentity extends Construct {
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id);
     this.tables = new Tables(this, 'Tables', config);
+    const stamps = new Stamps(this, 'Stamps', config);
     this.authority = new Authority(this, 'Authority', {
       deployment: config,
       domain: config.domain,
       tables: this.tables,
+      stamps,
     });
     this.access = new Access(this, 'Access', { config, tables: this.tables, authority: this.authority });
-    const api = new Api(this, 'Api', { deployment: config, tables: this.tables, access: this.access });
+    const api = new Api(this, 'Api', { deployment: config, tables: this.tables, stamps, access: this.access });
     if (config.environment !== 'dev')
       protectTables(this, config, { tables: this.tables, after: [this.authority, this.access, api] });
   }

@@ -9,7 +9,14 @@ import {
   Table,
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
-import { certificateIndexes, type Deployment, type Table as TableName, tableName, tables } from '../src/names.ts';
+import {
+  auditByAction,
+  certificateIndexes,
+  type Deployment,
+  type Table as TableName,
+  tableName,
+  tables,
+} from '../src/names.ts';
 
 const text = (name: string): Attribute => ({ name, type: AttributeType.STRING });
 const number = (name: string): Attribute => ({ name, type: AttributeType.NUMBER });
@@ -58,6 +65,13 @@ export class Tables extends Construct {
     index(certificateIndexes.byPrincipal, text('principal_id'), number('issued_at'));
     index(certificateIndexes.byExpiry, text('expiry_bucket'), number('expires_at'));
     index(certificateIndexes.byPublicKey, text('public_key_sha256'), number('issued_at'));
+
+    this.all.audit.addGlobalSecondaryIndex({
+      indexName: auditByAction,
+      partitionKey: text('action'),
+      sortKey: number('sequence'),
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
   }
 
   private table(deployment: Deployment, name: TableName): Table {
@@ -66,8 +80,8 @@ export class Tables extends Construct {
       tableName: tableName(deployment, name),
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      // The audit covers every table but itself.
-      ...(name === 'audit' ? {} : { stream: StreamViewType.NEW_AND_OLD_IMAGES }),
+      // The audit covers every table but itself; of its own rows only the marks of events expire, entries never.
+      ...(name === 'audit' ? { timeToLiveAttribute: 'expires' } : { stream: StreamViewType.NEW_AND_OLD_IMAGES }),
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
   }
