@@ -9,4 +9,6 @@ export interface World {
   /** Cryptographically strong bytes. */
   readonly randomBytes: (size: number) => Uint8Array;
   readonly documents: DynamoDBDocumentClient;
+  /** The 32 bytes that seal stamps; asked of KMS once. @throws when that fails; the next call asks again */
+  readonly stampKey: () => Promise<Uint8Array>;
 }

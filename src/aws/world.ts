@@ -1,9 +1,10 @@
-/** The world as a deployed function finds it: its environment, the clock, crypto's randomness, one DynamoDB client. */
+/** The world as a deployed function finds it: its environment, the clock, crypto's randomness, one DynamoDB client, the stamps' key. */
 import { randomBytes } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { type Deployment, environmentWord, nameWord } from '../names.ts';
 import type { World } from '../world.ts';
+import { openStampKey } from './stamp-key.ts';
 
 /** EVERLEAF_NAME and EVERLEAF_ENVIRONMENT, checked. @throws Error when the stack did not set them. */
 export const deploymentFromEnvironment = (environment: NodeJS.ProcessEnv = process.env): Deployment => {
@@ -28,13 +29,16 @@ let world: World | undefined;
 
 /** Built once for each execution environment. */
 export const worldFromEnvironment = (): World => {
-  world ??= {
-    deployment: deploymentFromEnvironment(),
+  if (world !== undefined) return world;
+  const deployment = deploymentFromEnvironment();
+  world = {
+    deployment,
     now: Date.now,
     randomBytes: (size) => randomBytes(size),
     documents: documentClient(
       new DynamoDBClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } }),
     ),
+    stampKey: openStampKey(deployment, process.env.STAMP_KEY_ID),
   };
   return world;
 };

@@ -15,6 +15,7 @@ import type { PrincipalType } from '../../src/principal/principal.ts';
 import { makeAuthority } from '../authority/authority.ts';
 import { ecKey, request } from '../authority/requests.ts';
 import type { TestEmulator } from '../emulator.ts';
+import { testStampKey } from '../stamps.ts';
 import { createTables } from '../tables.ts';
 
 const keys = { principals: 'principal_id', certificates: 'serial_number', controls: 'control_id' } as const;
@@ -32,6 +33,7 @@ export const makeDeployment = async (emulator: TestEmulator) => {
     now: Date.now,
     randomBytes: (size) => randomBytes(size),
     documents: documentClient(client),
+    stampKey: async () => testStampKey,
     sign: authority.sign,
   };
   const named = (table: Table) => ({ TableName: tableName(deployment, table) });

@@ -7,6 +7,7 @@ import { controlKeys, generationCopies, type Table, tableName } from '../../src/
 import type { PrincipalType } from '../../src/principal/principal.ts';
 import type { World } from '../../src/world.ts';
 import type { TestEmulator } from '../emulator.ts';
+import { testStampKey } from '../stamps.ts';
 import { createTables } from '../tables.ts';
 
 const keys = { principals: 'principal_id', certificates: 'serial_number', controls: 'control_id' } as const;
@@ -20,6 +21,7 @@ export const makeDeployment = async (emulator: TestEmulator) => {
     now: Date.now,
     randomBytes: (size) => randomBytes(size),
     documents: documentClient(client),
+    stampKey: async () => testStampKey,
   };
   const put = (table: Table, Item: Record<string, unknown>) =>
     world.documents.send(new PutCommand({ TableName: tableName(deployment, table), Item }));

@@ -1,0 +1,14 @@
+/** What seals the stamps of the tests' worlds, and of the functions that tests call. */
+import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import type { TestEmulator } from './emulator.ts';
+
+export const testStampKey: Uint8Array = new Uint8Array(32).fill(7);
+
+/** Id of a new key in KMS, for STAMP_KEY_ID. */
+export const makeStampKey = async (emulator: TestEmulator): Promise<string> => {
+  const { KeyMetadata } = await emulator
+    .client(KMSClient)
+    .send(new CreateKeyCommand({ KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' }));
+  if (KeyMetadata?.KeyId === undefined) throw new Error('KMS made no key');
+  return KeyMetadata.KeyId;
+};
