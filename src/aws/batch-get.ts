@@ -3,7 +3,7 @@ import { BatchGetCommand } from '@aws-sdk/lib-dynamodb';
 import { Unavailable } from '../errors.ts';
 import type { World } from '../world.ts';
 
-type Key = Readonly<Record<string, string>>;
+type Key = Readonly<Record<string, string | number>>;
 type Item = Readonly<Record<string, unknown>>;
 
 const mostKeys = 100;
