@@ -6,7 +6,13 @@ import { worldFromEnvironment } from '../../src/aws/world.ts';
 import { limitSchema, pageToken } from '../../src/http/page.ts';
 import { route, takesNothing } from '../../src/http/route.ts';
 
-const token = pageToken('audit', z.number().min(1 - Number.MAX_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER));
+const token = pageToken(
+  'audit',
+  z
+    .number()
+    .min(1 - Number.MAX_SAFE_INTEGER)
+    .max(Number.MAX_SAFE_INTEGER),
+);
 const word = z.string().min(1, 'must not be empty').max(512, 'must be at most 512 characters');
 const query = z.strictObject({
   action: word.optional(),
