@@ -1,7 +1,6 @@
 /** The certificate authority: a key that never leaves KMS, the one role that may sign with it, and the truststore. */
-import { ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, Tags, Validations } from 'aws-cdk-lib';
-import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import { ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { type Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -17,6 +16,7 @@ import {
   truststoreKey,
 } from '../src/names.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
+import { ownKey } from './own-key.ts';
 import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
 
@@ -54,15 +54,13 @@ export class Authority extends Construct {
       });
     const { principals, certificates, controls } = tables.all;
 
-    this.key = new Key(this, 'Key', {
-      description: `Certificate authority of ${deployment.name} ${deployment.environment}`,
+    this.key = ownKey(this, deployment, {
+      description: 'Certificate authority',
+      purpose: 'certificate-authority',
       keySpec: KeySpec.ECC_NIST_P256,
       keyUsage: KeyUsage.SIGN_VERIFY,
-      multiRegion: true,
-      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+      reserved: { sid: 'OnlyTheSignerSigns', actions: ['kms:Sign'], roles: () => [this.signer.role] },
     });
-    Tags.of(this.key).add('everleaf:deployment', `${deployment.name}/${deployment.environment}`);
-    Tags.of(this.key).add('everleaf:purpose', 'certificate-authority');
 
     this.truststore = new Bucket(this, 'Truststore', {
       versioned: true,
@@ -93,27 +91,6 @@ export class Authority extends Construct {
       ],
     });
     this.signer = signer;
-    // Also against grants and policies made later: a denial in the key's own policy is above them all.
-    this.key.addToResourcePolicy(
-      new PolicyStatement({
-        sid: 'OnlyTheSignerSigns',
-        effect: Effect.DENY,
-        principals: [new AnyPrincipal()],
-        actions: ['kms:Sign'],
-        resources: ['*'],
-        conditions: { ArnNotEquals: { 'aws:PrincipalArn': signer.role?.roleArn } },
-      }),
-    );
-    // A replica would be the same key under a policy of its own.
-    this.key.addToResourcePolicy(
-      new PolicyStatement({
-        sid: 'NobodyReplicates',
-        effect: Effect.DENY,
-        principals: [new AnyPrincipal()],
-        actions: ['kms:ReplicateKey'],
-        resources: ['*'],
-      }),
-    );
 
     addFunction(this, deployment, {
       entry: 'authority/issue-admin-certificate',

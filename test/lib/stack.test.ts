@@ -100,7 +100,7 @@ describe('the domain', () => {
 });
 
 describe('the authority', () => {
-  const [keyId, key] = named(template, 'AWS::KMS::Key', '');
+  const [keyId, key] = named(template, 'AWS::KMS::Key', 'Authority');
   const [signerRole] = named(template, 'AWS::IAM::Role', 'SignCertificate');
 
   test('has a signing key that lives on when a region fails or the stack is deleted', () => {
@@ -121,7 +121,7 @@ describe('the authority', () => {
       Action: ['kms:Sign'],
       Resource: '*',
       Principal: { AWS: '*' },
-      Condition: { ArnNotEquals: { 'aws:PrincipalArn': { 'Fn::GetAtt': [signerRole, 'Arn'] } } },
+      Condition: { ArnNotEquals: { 'aws:PrincipalArn': [{ 'Fn::GetAtt': [signerRole, 'Arn'] }] } },
     });
     const signers = ofType(template, 'AWS::IAM::Role').filter(([role]) =>
       grantsOf(template, role).some(({ Action }) => Action.some((action) => /^kms:(Sign|\*|CreateGrant)/.test(action))),
@@ -219,6 +219,7 @@ describe('every function', () => {
       'EVERLEAF_ENVIRONMENT',
       'EVERLEAF_NAME',
       'POWERTOOLS_SERVICE_NAME',
+      'STAMP_KEY_ID',
       'TRUSTSTORE_BUCKET',
     ];
     const told = functions.flatMap(([, { Properties }]) => Object.keys(variablesOf(Properties)));
