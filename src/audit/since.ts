@@ -10,7 +10,13 @@ const units = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** ms: the last moment that a JavaScript date has. */
 const latest = 8.64e15;
 
-const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
+/** From 1973 on: fewer digits are seconds, or a number of hours whose unit was forgotten. */
+const milliseconds = /^\d{12,16}$/;
+const moment = z.union([
+  z.iso.datetime({ offset: true }),
+  z.iso.datetime({ offset: true, precision: -1 }),
+  z.iso.date(),
+]);
 
 const parse = (text: string): Since | null => {
   const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
@@ -18,7 +24,8 @@ const parse = (text: string): Since | null => {
     const ago_ms = Number(count) * units[unit];
     return ago_ms > 0 ? { ago_ms } : null;
   }
-  const at_ms = /^\d{1,16}$/.test(text) ? Number(text) : moment.safeParse(text).success ? Date.parse(text) : Number.NaN;
+  const isMoment = moment.safeParse(text).success;
+  const at_ms = milliseconds.test(text) ? Number(text) : isMoment ? Date.parse(text) : Number.NaN;
   return at_ms <= latest ? { at_ms } : null;
 };
 
