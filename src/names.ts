@@ -92,6 +92,17 @@ export const auditKeys = {
 /** The index of the audit table: its entries by action, then sequence. */
 export const auditByAction = 'by_action';
 
+/** What the audit counts in the deployment's namespace, without dimensions. */
+export const auditMetrics = {
+  entries: 'audit_entries_total',
+  /** Changes behind the product's back, forged stamps among them. */
+  outOfBand: 'out_of_band_changes_total',
+  unreadable: 'audit_records_unreadable_total',
+  invalid: 'audit_chain_invalid',
+  differences: 'audit_differences_total',
+} as const;
+export type AuditMetric = (typeof auditMetrics)[keyof typeof auditMetrics];
+
 /** Where signed heads stand in their bucket. */
 export const headsPrefix = 'heads/';
 
