@@ -1,7 +1,7 @@
 /** One entry of the chain: what it says, the bytes that are hashed and stored as hashed, and what follows from them. */
-import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
+import { leafHash } from './tree.ts';
 
 /** What is to be entered; the chain adds where it stands. */
 export interface Draft {
@@ -44,8 +44,11 @@ export const entryBytes = (entry: Entry): string => {
   return bytes;
 };
 
-/** SHA-256 of the bytes, lower-case hex. It covers the entry before through `previous`. */
-export const entryHash = (bytes: string): string => createHash('sha256').update(bytes).digest('hex');
+/**
+ * SHA-256 of a zero byte and the bytes, lower-case hex: the hash that links the chain is the leaf's in the tree, so that
+ * each entry is hashed once. It covers the entry before through `previous`.
+ */
+export const entryHash = leafHash;
 
 /** An entry as its row holds it. */
 export interface EntryRow {
