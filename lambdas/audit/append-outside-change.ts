@@ -1,12 +1,11 @@
 /** Hears from CloudTrail, through EventBridge, what was changed outside the tables, and enters it. */
 import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { z } from 'zod';
 import { append } from '../../src/audit/append.ts';
 import { coverWithHead } from '../../src/audit/cover-with-head.ts';
 import { outsideChange } from '../../src/audit/outside.ts';
 import { auditWorldFromEnvironment } from '../../src/aws/audit-world.ts';
-import { metricsNamespace } from '../../src/names.ts';
+import { count } from '../../src/metrics.ts';
 
 const logger = new Logger();
 const environment = z.object({
@@ -37,8 +36,5 @@ export const handler = async (event: unknown): Promise<void> => {
   await coverWithHead(world, await append(world, [draft]));
   const outOfBand = draft.action === 'out_of_band';
   if (outOfBand) logger.warn('out-of-band change', { subject: draft.subject, actor: draft.actor, ...draft.details });
-  const metrics = new Metrics({ namespace: metricsNamespace(world.deployment) });
-  metrics.addMetric('audit_entries_total', MetricUnit.Count, 1);
-  metrics.addMetric('out_of_band_changes_total', MetricUnit.Count, outOfBand ? 1 : 0);
-  metrics.publishStoredMetrics();
+  count(world.deployment, { audit_entries_total: 1, out_of_band_changes_total: outOfBand ? 1 : 0 });
 };

@@ -1,11 +1,10 @@
 /** Every day: compares the tables with what the chain says of them, and enters what differs. */
 import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import { reconcileAudit } from '../../src/audit/reconcile.ts';
 import { auditWorldFromEnvironment } from '../../src/aws/audit-world.ts';
-import { metricsNamespace } from '../../src/names.ts';
+import { count } from '../../src/metrics.ts';
 
 const logger = new Logger();
 const schedule = z.looseObject({ id: z.string().min(1) });
@@ -17,7 +16,5 @@ export const handler = async (event: unknown, context: Context): Promise<void> =
     { run: schedule.safeParse(event).data?.id ?? context.awsRequestId },
   );
   logger.info('the tables were compared with the chain', { ...result });
-  const metrics = new Metrics({ namespace: metricsNamespace(world.deployment) });
-  metrics.addMetric('audit_differences_total', MetricUnit.Count, result.differences);
-  metrics.publishStoredMetrics();
+  count(world.deployment, { audit_differences_total: result.differences });
 };
