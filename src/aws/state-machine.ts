@@ -1,0 +1,50 @@
+/** Executions of a state machine: started by name, and what became of them. */
+import {
+  DescribeExecutionCommand,
+  ExecutionAlreadyExists,
+  ExecutionDoesNotExist,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
+
+export type Execution =
+  | { readonly status: 'running'; readonly input: unknown }
+  | { readonly status: 'succeeded'; readonly output: unknown }
+  /** Failed, timed out or stopped. */
+  | { readonly status: 'failed' };
+
+export interface StateMachineRuns {
+  /** Starting one of the same name again with the same input changes nothing. */
+  readonly start: (name: string, input: unknown) => Promise<void>;
+  /** Null when there is none, or none any more: they are kept for 90 days. */
+  readonly find: (name: string) => Promise<Execution | null>;
+}
+
+const executionArn = (machineArn: string, name: string): string =>
+  `${machineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+
+export const openStateMachine = (
+  stateMachineArn: string,
+  client = new SFNClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } }),
+): StateMachineRuns => ({
+  start: async (name, input) => {
+    try {
+      await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));
+    } catch (error) {
+      if (!(error instanceof ExecutionAlreadyExists)) throw error;
+    }
+  },
+  find: async (name) => {
+    try {
+      const { status, input, output } = await client.send(
+        new DescribeExecutionCommand({ executionArn: executionArn(stateMachineArn, name) }),
+      );
+      if (status === 'RUNNING') return { status: 'running', input: JSON.parse(input ?? '{}') };
+      if (status === 'SUCCEEDED') return { status: 'succeeded', output: JSON.parse(output ?? '{}') };
+      return { status: 'failed' };
+    } catch (error) {
+      if (error instanceof ExecutionDoesNotExist) return null;
+      throw error;
+    }
+  },
+});
