@@ -12,5 +12,9 @@ export const routes = [
   'POST /api/v1/certificates/renew',
   'GET /api/v1/certificates/{serial_number}',
   'POST /api/v1/certificates/{serial_number}/revoke',
+  'GET /api/v1/identity/audit',
+  'GET /api/v1/identity/audit/verify',
+  'GET /api/v1/identity/audit/export',
+  'GET /api/v1/identity/audit/{sequence}/proof',
 ] as const;
 export type Route = (typeof routes)[number];

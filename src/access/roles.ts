@@ -35,6 +35,10 @@ const roles = {
   'GET /api/v1/certificates/{serial_number}': read,
   'POST /api/v1/certificates/{serial_number}/revoke': change,
   'POST /api/v1/certificates/renew': own,
+  'GET /api/v1/identity/audit': list,
+  'GET /api/v1/identity/audit/verify': list,
+  'GET /api/v1/identity/audit/export': list,
+  'GET /api/v1/identity/audit/{sequence}/proof': list,
 } as const satisfies Record<Route, Reaches>;
 
 const isRoute = (route: string): route is Route => Object.hasOwn(roles, route);

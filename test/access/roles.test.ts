@@ -19,6 +19,10 @@ const expected: Record<Route, readonly [admin: Reach, operator: Reach, auditor: 
   'GET /api/v1/certificates/{serial_number}': ['any', 'any', 'any', 'self'],
   'POST /api/v1/certificates/{serial_number}/revoke': ['any', 'non-admin', 'none', 'none'],
   'POST /api/v1/certificates/renew': ['self', 'self', 'self', 'self'],
+  'GET /api/v1/identity/audit': ['any', 'any', 'any', 'none'],
+  'GET /api/v1/identity/audit/verify': ['any', 'any', 'any', 'none'],
+  'GET /api/v1/identity/audit/export': ['any', 'any', 'any', 'none'],
+  'GET /api/v1/identity/audit/{sequence}/proof': ['any', 'any', 'any', 'none'],
 };
 
 const reference = z.object({ Ref: z.string().optional() });
