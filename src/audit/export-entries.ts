@@ -1,0 +1,121 @@
+/** Exports the chain a page at a time, each entry with its proof against one signed head. */
+import type { KeyObject } from 'node:crypto';
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { z } from 'zod';
+import { batchGet } from '../aws/batch-get.ts';
+import { Conflict, InvalidInput } from '../errors.ts';
+import { auditKeys, tableName } from '../names.ts';
+import type { World } from '../world.ts';
+import type { Proven } from './check-proof.ts';
+import type { HeadStore, SignedHead } from './head.ts';
+import { pageBytes } from './list-entries.ts';
+import { inclusionNodes, inclusionPath, lastSequenceOf, type NodeId } from './tree.ts';
+
+export interface ExportingWorld extends World {
+  readonly heads: Pick<HeadStore, 'listed' | 'read'>;
+  readonly publicKey: () => Promise<KeyObject>;
+}
+
+export interface ExportQuery {
+  readonly from_sequence: number;
+  /** The size of the head that a page before was proven against; the newest head where absent. */
+  readonly head_size?: number | undefined;
+  readonly limit: number;
+}
+
+export interface ExportPage {
+  readonly head: SignedHead;
+  /** PEM */
+  readonly public_key: string;
+  /** An entry that is not there has no line; one that cannot be proven has an empty path. */
+  readonly lines: readonly Proven[];
+  /** Absent when the head covers nothing more. */
+  readonly next_sequence?: number;
+}
+
+const rowSchema = z.looseObject({
+  sequence: z.number(),
+  entry: z.string(),
+  hash: z.string().optional().catch(undefined),
+  nodes: z.array(z.string()).catch([]),
+});
+type Row = z.infer<typeof rowSchema>;
+
+/** @throws InvalidInput on `head_size` and `from_sequence`, Conflict before the first head is signed */
+export const exportEntries = async (
+  world: ExportingWorld,
+  { from_sequence, head_size, limit }: ExportQuery,
+): Promise<ExportPage> => {
+  const head = await findHead(world, head_size);
+  if (from_sequence > head.size)
+    throw new InvalidInput('from_sequence', `must be at most ${head.size}, up to which entries are signed`);
+  const to = Math.min(head.size, from_sequence + limit - 1);
+  const { rows, next } = await readRows(world, from_sequence, to);
+  const hashOf = await readHashes(world, head, rows);
+  return {
+    head,
+    public_key: (await world.publicKey()).export({ type: 'spki', format: 'pem' }).toString(),
+    lines: rows.map(({ sequence, entry }) => ({ bytes: entry, path: pathOf(sequence, head.size, hashOf) })),
+    ...(next > head.size ? {} : { next_sequence: next }),
+  };
+};
+
+const findHead = async ({ heads }: ExportingWorld, size: number | undefined): Promise<SignedHead> => {
+  for await (const listed of heads.listed(size === undefined ? {} : { from: size, to: size })) {
+    const head = await heads.read(listed);
+    if (head !== null) return head;
+  }
+  if (size !== undefined) throw new InvalidInput('head_size', 'is not the size of a signed head');
+  throw new Conflict('no head of the chain has been signed yet; its first entry gets one within seconds');
+};
+
+/** The rows that are there, from one sequence to another, as far as they fit into an answer. */
+const readRows = async (world: World, from: number, to: number): Promise<{ rows: Row[]; next: number }> => {
+  const { Items = [], LastEvaluatedKey } = await world.documents.send(
+    new QueryCommand({
+      TableName: tableName(world.deployment, 'audit'),
+      KeyConditionExpression: 'chain = :chain AND #sequence BETWEEN :from AND :to',
+      ExpressionAttributeNames: { '#sequence': 'sequence' },
+      ExpressionAttributeValues: { ':chain': auditKeys.chain, ':from': from, ':to': to },
+      ConsistentRead: true,
+    }),
+  );
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (const row of Items.flatMap(readRow)) {
+    bytes += Buffer.byteLength(row.entry);
+    if (rows.length > 0 && bytes > pageBytes) return { rows, next: row.sequence };
+    rows.push(row);
+  }
+  return { rows, next: LastEvaluatedKey === undefined ? to + 1 : Math.floor(Number(LastEvaluatedKey.sequence)) + 1 };
+};
+
+/** None for what is no row of an entry: in an export it is missing. */
+const readRow = (item: unknown): Row[] => {
+  const { data } = rowSchema.safeParse(item);
+  return data !== undefined && Number.isSafeInteger(data.sequence) ? [data] : [];
+};
+
+type HashOf = (node: NodeId) => string | undefined;
+
+/** The hashes of all perfect subtrees that the rows' proofs need: from the rows themselves, and from a few others. */
+const readHashes = async (world: World, head: SignedHead, rows: readonly Row[]): Promise<HashOf> => {
+  const known = new Map(rows.map((row) => [row.sequence, row]));
+  const wanted = new Set<number>();
+  for (const { sequence } of rows)
+    for (const node of inclusionNodes(sequence, head.size).flat())
+      if (!known.has(lastSequenceOf(node))) wanted.add(lastSequenceOf(node));
+  const keys = [...wanted].map((sequence) => ({ chain: auditKeys.chain, sequence }));
+  const others = await batchGet(world, tableName(world.deployment, 'audit'), keys);
+  for (const row of others.flatMap(readRow)) known.set(row.sequence, row);
+  return (node) => {
+    const row = known.get(lastSequenceOf(node));
+    return node.level === 0 ? row?.hash : row?.nodes[node.level - 1];
+  };
+};
+
+const pathOf = (sequence: number, size: number, hashOf: HashOf): string[] => {
+  const hashes = inclusionNodes(sequence, size).flat().map(hashOf);
+  if (!hashes.every((hash) => hash !== undefined && /^[0-9a-f]{64}$/.test(hash))) return [];
+  return inclusionPath(sequence, size, (node) => hashOf(node) ?? '');
+};
