@@ -28,7 +28,7 @@ export const expandHome = (path: string, home: string): string =>
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
-const reason = (error: unknown): string => {
+export const reason = (error: unknown): string => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const known: Record<string, string> = {
     ENOENT: 'there is no such file or folder',
@@ -71,7 +71,7 @@ const openToOthers = 0o066;
 const sticky = 0o1000;
 
 /** Whether the file is of whoever runs this. Where files have no owners, everything is. */
-const isOurs = ({ uid }: { uid: number }): boolean => process.getuid === undefined || uid === process.getuid();
+export const isOurs = ({ uid }: { uid: number }): boolean => process.getuid === undefined || uid === process.getuid();
 
 /**
  * A file that only an earlier run of ours can have left: a key, or what is to go beside one. null: there is no such file.

@@ -30,3 +30,6 @@ const escaped = (one: string): string => (one === '\n' ? one : `\\u${one.charCod
 
 /** Loses nothing: what could move a cursor stands in strings only, and is escaped there. */
 export const json = (value: unknown): string => `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`;
+
+/** The same on one line. */
+export const jsonLine = (value: unknown): string => `${JSON.stringify(value).replace(unprintable, escaped)}\n`;

@@ -85,7 +85,7 @@ const refusalSchema = z.object({
   title: z.string().optional(),
 });
 
-const parseJson = (text: string): unknown => {
+export const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {

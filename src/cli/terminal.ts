@@ -1,4 +1,5 @@
 /** Where a command runs: its streams, environment and home. Tests hand in their own. */
+import { once } from 'node:events';
 import { homedir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
@@ -7,6 +8,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly out: (text: string) => void;
+  /** Resolves when whoever reads standard output has taken enough of it to go on. */
+  readonly drained: () => Promise<void>;
   readonly err: (text: string) => void;
   /** Whether somebody watches standard error. */
   readonly watched: boolean;
@@ -38,23 +41,37 @@ export const systemTerminal = (): Terminal => ({
   env: process.env,
   home: process.env.HOME ?? homedir(),
   out: (text) => void process.stdout.write(text),
+  drained: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+  },
   err: (text) => void process.stderr.write(text),
   watched: process.stderr.isTTY === true,
   askSecret,
 });
 
-/** Says on a watched terminal what is going on, once it takes longer than a second, and wipes that line at the end. */
-export const withProgress = async <T>(terminal: Terminal, doing: string, work: Promise<T>): Promise<T> => {
+/**
+ * Says on a watched terminal what is going on, once it takes longer than a second, and wipes that line at the end. A
+ * function says it anew each second.
+ */
+export const withProgress = async <T>(
+  terminal: Terminal,
+  doing: string | (() => string),
+  work: Promise<T>,
+): Promise<T> => {
   if (!terminal.watched) return work;
-  let shown = false;
-  const timer = setTimeout(() => {
-    shown = true;
-    terminal.err(`${doing} …`);
+  let shown = '';
+  const timer = setInterval(() => {
+    const line = `${typeof doing === 'string' ? doing : doing()} …`;
+    if (line === shown) return;
+    terminal.err(shown === '' ? line : `${wiped}${line}`);
+    shown = line;
   }, 1_000);
   try {
     return await work;
   } finally {
-    clearTimeout(timer);
-    if (shown) terminal.err('\r\x1b[2K');
+    clearInterval(timer);
+    if (shown !== '') terminal.err(wiped);
   }
 };
+
+const wiped = '\r\x1b[2K';

@@ -42,6 +42,7 @@ export const openSession = (): Session => {
         out: (text) => {
           out += text;
         },
+        drained: async () => undefined,
         err: (text) => {
           err += text;
         },

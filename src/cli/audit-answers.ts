@@ -1,0 +1,115 @@
+/** What the server says of the audit, and how it is shown. */
+import { z } from 'zod';
+import { date, table } from './print.ts';
+
+const changeSchema = z.looseObject({
+  key: z.string(),
+  /** Of a change too large to tell, names only. */
+  set: z.union([z.record(z.string(), z.unknown()), z.array(z.string())]).default({}),
+  removed: z.array(z.string()).default([]),
+  before: z.record(z.string(), z.unknown()).default({}),
+  created: z.boolean().optional(),
+  deleted: z.boolean().optional(),
+});
+type Change = z.infer<typeof changeSchema>;
+
+const detailsSchema = z.looseObject({
+  changes: z.array(changeSchema).optional(),
+  why: z.string().optional(),
+  event: z.string().optional(),
+  source_ip: z.string().optional(),
+});
+
+const listedSchema = z.looseObject({
+  sequence: z.number(),
+  time: z.number().optional(),
+  action: z.string().optional(),
+  actor: z.string().optional(),
+  subject: z.string().optional(),
+  details: z.unknown(),
+  /** Why the row is no entry. */
+  damaged: z.string().optional(),
+});
+type Listed = z.infer<typeof listedSchema>;
+
+export const entriesSchema = z
+  .object({ entries: z.array(listedSchema), next_token: z.string().optional() })
+  .transform(({ entries, next_token }) => ({ rows: entries, next_token }));
+
+export const verificationSchema = z.looseObject({
+  is_valid: z.boolean(),
+  total_entries: z.number(),
+  first_invalid_sequence: z.number().nullable(),
+  problems: z.array(z.string()).default([]),
+  /** The first entry that was read; 1 unless it began at a head. */
+  checked_from: z.number().default(1),
+  head: z.looseObject({ size: z.number(), signed_at: z.number() }).nullish(),
+});
+export type Verification = z.infer<typeof verificationSchema>;
+
+export const runningSchema = z.object({ verification_id: z.string(), checked_entries: z.number() });
+
+/** What was done behind the product's back: what changed is told in words, since no name of an action says it. */
+const told = new Set(['out_of_band', 'stamp_forged', 'reconciliation_difference']);
+/** Characters of one value, and of all that is told of an entry; --output json has the rest. */
+const longestValue = 64;
+const longestTold = 400;
+
+const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+
+/** ISO 8601; a number that is no moment stays one. */
+export const moment = (ms: number | undefined): string =>
+  ms === undefined ? '' : Math.abs(ms) <= 8.64e15 ? date(ms) : String(ms);
+
+const valueWords = (name: string, value: unknown): string => {
+  if (typeof value === 'string') return cut(value, longestValue);
+  if (typeof value === 'number' && name.endsWith('_at')) return moment(value);
+  if (typeof value === 'object' && value !== null && 'hmac' in value) return '(not shown)';
+  return cut(JSON.stringify(value) ?? '', longestValue);
+};
+
+const changeWords = ({ set, removed, before, created, deleted }: Change): string => {
+  const was = (name: string): string => (name in before ? `${valueWords(name, before[name])} → ` : '');
+  const names = Array.isArray(set)
+    ? set.map((name) => `${name}: changed`)
+    : Object.entries(set).map(([name, value]) => `${name}: ${was(name)}${valueWords(name, value)}`);
+  return [
+    ...(created ? ['created'] : []),
+    ...(deleted ? ['deleted'] : []),
+    ...names,
+    ...removed.map((name) => `${name}: ${was(name)}removed`),
+  ].join(', ');
+};
+
+/** `status: active → suspended`, of each row where there are several; of what is no row, the call and where it came from. */
+const whatChanged = ({ action = '', details, damaged }: Listed): string => {
+  if (damaged !== undefined) return `not an entry: ${damaged}`;
+  const { data } = detailsSchema.safeParse(details);
+  if (data === undefined || !told.has(action)) return '';
+  const { changes = [], why, event, source_ip } = data;
+  const rows = changes.map((change) => `${changes.length > 1 ? `${change.key}: ` : ''}${changeWords(change)}`);
+  const call = event === undefined ? [] : [`${event}${source_ip === undefined ? '' : ` from ${source_ip}`}`];
+  return cut([...(why === undefined ? [] : [why]), ...rows, ...call].join('; '), longestTold);
+};
+
+export const describeEntries = (entries: readonly Listed[]): string =>
+  table(
+    ['SEQ', 'TIME', 'ACTION', 'ACTOR', 'SUBJECT', 'CHANGED'],
+    entries.map((entry) => [
+      String(entry.sequence),
+      moment(entry.time),
+      entry.action ?? '?',
+      entry.actor ?? '?',
+      entry.subject ?? '?',
+      whatChanged(entry),
+    ]),
+  );
+
+/** One sentence. */
+export const describeValid = ({ total_entries, checked_from, head }: Verification): string => {
+  if (total_entries === 0) return 'The audit chain is valid: it has no entries yet.\n';
+  const signed = head ? `; the head of size ${head.size} was signed at ${moment(head.signed_at)}` : '';
+  return checked_from > 1
+    ? `The audit chain is valid since the last signed head: entries ${checked_from} to ${total_entries} were checked, those before were not${signed}.\n`
+    : `The audit chain is valid: all ${total_entries} ${total_entries === 1 ? 'entry was' : 'entries were'} checked${signed}.\n`;
+};

@@ -1,0 +1,196 @@
+/** `everleaf audit export`: the chain with its proofs, line by line, to a file that a repeated command goes on with. */
+import { z } from 'zod';
+import {
+  beginExport,
+  checkEnd,
+  checkNext,
+  type Exported,
+  type ExportHeader,
+  exportHeaderSchema,
+  provenSchema,
+} from '../audit/check-proof.ts';
+import { type SignedHead, signedHeadSchema } from '../audit/head.ts';
+import { moment } from './audit-answers.ts';
+import { Misuse, Refused } from './failure.ts';
+import { expandHome } from './files.ts';
+import { type GrowingFile, openGrowing } from './line-file.ts';
+import { json, jsonLine, lines } from './print.ts';
+import { connect, parseJson, type Server } from './request.ts';
+import type { ServerOptions } from './settings.ts';
+import { type Terminal, withProgress } from './terminal.ts';
+
+export type ExportOptions = ServerOptions & { readonly to?: string; readonly fromSequence?: number };
+
+const path = ['api', 'v1', 'identity', 'audit', 'export'] as const;
+/** Entries asked for at once. */
+const largestPage = 500;
+/** Of problems, those that are told. */
+const mostProblems = 5;
+
+const pageSchema = z.object({
+  head: signedHeadSchema,
+  public_key: z.string(),
+  lines: z.array(provenSchema),
+  next_sequence: z.number().int().optional(),
+});
+
+/** What stands in the file already. */
+interface Begun {
+  readonly header: ExportHeader;
+  readonly state: Exported;
+}
+
+interface Progress {
+  /** The entry that was written last. */
+  at: number;
+  of: number | null;
+}
+
+/** How every export begins, so that what is cut inside its first line is known again. */
+const beginning = jsonLine({ everleaf: 'audit export 1' }).slice(0, -2);
+
+/** Reads and checks what an earlier run left, and drops a line that it did not finish. @throws Misuse, Refused */
+const readBegun = async (file: GrowingFile, name: string): Promise<Begun | null> => {
+  let begun: Begun | null = null;
+  for await (const { text, whole, end } of file.lines()) {
+    if (!whole) {
+      if (begun === null && !text.startsWith(beginning) && !beginning.startsWith(text)) throw notAnExport(name);
+      await file.cut(end - Buffer.byteLength(text));
+      break;
+    }
+    if (begun === null) {
+      const header = exportHeaderSchema.safeParse(parseJson(text)).data;
+      if (header === undefined) throw notAnExport(name);
+      begun = { header, state: beginExport(header) };
+      continue;
+    }
+    const { state, problem } = checkNext(begun.header.head, begun.state, parseJson(text));
+    if (problem !== undefined)
+      throw new Refused(`${name} is not as it was exported (${problem.words}); name another file`);
+    begun = { ...begun, state };
+  }
+  return begun;
+};
+
+const notAnExport = (name: string): Misuse => new Misuse(`--to: ${name} holds something else; name another file`);
+
+interface Sink {
+  readonly write: (text: string) => Promise<void>;
+  readonly begun: Begun | null;
+}
+
+const sameHead = (one: SignedHead, other: SignedHead): boolean =>
+  one.size === other.size && one.hash === other.hash && one.root === other.root && one.deployment === other.deployment;
+
+/** Fetches what is missing and writes it. Answers the header, and what was wrong with entries. */
+const fetchRest = async (
+  server: Server,
+  { write, begun }: Sink,
+  from_sequence: number,
+  progress: Progress,
+): Promise<{ header: ExportHeader; problems: string[] }> => {
+  const problems: string[] = [];
+  let header = begun?.header;
+  let state = begun?.state ?? beginExport({ from_sequence });
+  let next: number | undefined = state.next;
+  while (next !== undefined) {
+    const query = {
+      from_sequence: String(next),
+      limit: String(largestPage),
+      head_size: header && String(header.head.size),
+    };
+    const page: z.infer<typeof pageSchema> = await server.send(pageSchema, { method: 'GET', path, query });
+    if (header === undefined) {
+      header = { everleaf: 'audit export 1', from_sequence, head: page.head, public_key: page.public_key };
+      await write(jsonLine(header));
+    }
+    const { head } = header;
+    if (!sameHead(page.head, head))
+      throw new Refused(`the server proves by another head of size ${head.size} now; run everleaf audit verify`);
+    progress.of = head.size;
+    let text = '';
+    for (const line of page.lines) {
+      const checked = checkNext(head, state, line);
+      if (checked.problem !== undefined) problems.push(checked.problem.words);
+      state = checked.state;
+      text += jsonLine(line);
+    }
+    await write(text);
+    progress.at = state.next - 1;
+    if (page.next_sequence !== undefined && page.next_sequence <= next)
+      throw new Refused('the server answered a page that does not go on');
+    next = page.next_sequence;
+  }
+  if (header === undefined) throw new Refused('the server exported nothing');
+  const end = checkEnd(header.head, state);
+  return { header, problems: end === undefined ? problems : [...problems, end.words] };
+};
+
+/** @throws Refused when the server's entries are not those that its head covers; they are written all the same */
+const finish = ({ problems }: { readonly problems: readonly string[] }): void => {
+  if (problems.length === 0) return;
+  const told = problems.slice(0, mostProblems).join('; ');
+  const others = problems.length > mostProblems ? `; and ${problems.length - mostProblems} more` : '';
+  throw new Refused(`exported, but the chain is not as it was signed: ${told}${others}; run everleaf audit verify`);
+};
+
+const fetching = (
+  terminal: Terminal,
+  server: Server,
+  options: ExportOptions,
+  sink: Sink,
+): Promise<{ header: ExportHeader; problems: string[] }> => {
+  const progress: Progress = { at: 0, of: null };
+  const doing = () => `exporting${progress.of === null ? '' : `, entry ${progress.at} of ${progress.of}`}`;
+  return withProgress(terminal, doing, fetchRest(server, sink, options.fromSequence ?? 1, progress));
+};
+
+const toFile = async (terminal: Terminal, server: Server, options: ExportOptions, name: string): Promise<void> => {
+  const file = await openGrowing(name, '--to');
+  try {
+    const begun = await withProgress(terminal, `checking ${name}`, readBegun(file, name));
+    const { fromSequence } = options;
+    if (begun !== null && fromSequence !== undefined && fromSequence !== begun.header.from_sequence)
+      throw new Misuse(`--from-sequence: ${name} begins with entry ${begun.header.from_sequence}; name another file`);
+    if (begun !== null && begun.state.next > begun.header.head.size) {
+      terminal.err(`${name} is whole; name another file for what came after it\n`);
+      return tell(terminal, options, name, begun.header);
+    }
+    if (begun === null) await file.cut(0);
+    else terminal.err(`going on with ${name} from entry ${begun.state.next}\n`);
+    const done = await fetching(terminal, server, options, { write: file.append, begun });
+    tell(terminal, options, name, done.header);
+    finish(done);
+  } finally {
+    await file.close();
+  }
+};
+
+const tell = (
+  terminal: Terminal,
+  { output }: ExportOptions,
+  file: string,
+  { from_sequence, head }: ExportHeader,
+): void =>
+  terminal.out(
+    output === 'json'
+      ? json({ file, from_sequence, head })
+      : lines([
+          ['File', file],
+          ['Entries', `${from_sequence} to ${head.size}`],
+          ['Head', `${head.size} entries of ${head.deployment}, signed at ${moment(head.signed_at)}`],
+        ]),
+  );
+
+/** @throws Misuse naming an option, Refused */
+export const exportChain = async (terminal: Terminal, options: ExportOptions): Promise<void> => {
+  // One progress line for all the pages, in place of one for each.
+  const server = await connect({ ...terminal, watched: false }, options);
+  if (options.to !== undefined && options.to !== '-')
+    return toFile(terminal, server, options, expandHome(options.to, terminal.home));
+  const write = async (text: string) => {
+    terminal.out(text);
+    await terminal.drained();
+  };
+  finish(await fetching(terminal, server, options, { write, begun: null }));
+};

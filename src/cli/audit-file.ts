@@ -1,0 +1,189 @@
+/** `everleaf audit verify --file`: a proof or an export, checked with the public key alone, without any server. */
+import { createHash, type KeyObject } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { z } from 'zod';
+import {
+  beginExport,
+  checkEnd,
+  checkEntry,
+  checkNext,
+  type ExportHeader,
+  exportHeaderSchema,
+  type Problem,
+} from '../audit/check-proof.ts';
+import { headPublicKey, headVerifies, type SignedHead } from '../audit/head.ts';
+import { moment, type Verification } from './audit-answers.ts';
+import { proofSchema } from './audit-prove.ts';
+import { report } from './audit-verify.ts';
+import { Misuse } from './failure.ts';
+import { expandHome, readText } from './files.ts';
+import { readLines } from './line-file.ts';
+import { clean } from './print.ts';
+import { parseJson } from './request.ts';
+import type { ServerOptions } from './settings.ts';
+import { type Terminal, withProgress } from './terminal.ts';
+
+export interface FileOptions extends Pick<ServerOptions, 'output'> {
+  readonly file: string;
+  readonly publicKey?: string | undefined;
+  /** `name/environment`, where whoever asks knows it. */
+  readonly deployment?: string | undefined;
+}
+
+interface Checker {
+  readonly key: KeyObject;
+  /** SHA-256 of the key (DER), hex. */
+  readonly key_sha256: string;
+  readonly deployment: string | undefined;
+}
+
+interface Found extends Verification {
+  readonly deployment: string;
+  readonly key_sha256: string;
+}
+
+/** Problems that are told in words; the others are counted. */
+const mostProblems = 20;
+
+const howToGet =
+  "aws kms get-public-key --key-id <AuditKeyArn of the stack's outputs> --query PublicKey --output text > audit-key.txt";
+
+export const keySha256 = (key: KeyObject): string =>
+  createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex');
+
+/** PEM, or the Base64 that AWS prints. @throws Misuse */
+const readPublicKey = (file: string): KeyObject => {
+  const text = readText(file, '--public-key').trim();
+  const isBase64 = /^[A-Za-z0-9+/\s]+={0,2}$/.test(text);
+  try {
+    return headPublicKey(isBase64 ? `-----BEGIN PUBLIC KEY-----\n${text}\n-----END PUBLIC KEY-----\n` : text);
+  } catch {
+    throw new Misuse(
+      `--public-key: ${file} holds no ECDSA key on P-256, as PEM or as AWS prints it; get it with: ${howToGet}`,
+    );
+  }
+};
+
+/** What is wrong with who signed, in words. */
+const checkHead = ({ key, key_sha256, deployment }: Checker, head: SignedHead, named: string): string[] => {
+  if (!headVerifies(key, head.deployment, head)) {
+    const other = named === key_sha256 ? '' : `, but by one with SHA-256 ${named}, as the file says`;
+    return [`the head was not signed by the key with SHA-256 ${key_sha256}${other}`];
+  }
+  return deployment === undefined || deployment === head.deployment
+    ? []
+    : [`the head is ${head.deployment}'s, not ${deployment}'s`];
+};
+
+const found = (
+  checker: Checker,
+  head: SignedHead,
+  counted: { readonly from: number; readonly entries: number },
+  { problems, first }: { readonly problems: readonly string[]; readonly first: number | null },
+): Found => ({
+  is_valid: problems.length === 0,
+  total_entries: counted.entries,
+  first_invalid_sequence: first,
+  problems: [...problems],
+  checked_from: counted.from,
+  deployment: head.deployment,
+  head: { size: head.size, signed_at: head.signed_at },
+  key_sha256: checker.key_sha256,
+});
+
+const signature = (checker: Checker, { deployment, size, signed_at }: SignedHead): string =>
+  `the ${size} that ${deployment} had at ${moment(signed_at)}, signed by the key with SHA-256 ${checker.key_sha256}`;
+
+const namedKey = (pem: string): string => {
+  try {
+    return keySha256(headPublicKey(pem));
+  } catch {
+    return 'unknown';
+  }
+};
+
+const verifyProof = (checker: Checker, proof: z.infer<typeof proofSchema>): [string, Found] => {
+  const { head, sequence, bytes, path, entry } = proof;
+  const checked = checkEntry(head, { bytes, path });
+  const wrong = [
+    ...checkHead(checker, head, namedKey(proof.public_key)),
+    ...('wrong' in checked ? [`entry ${sequence}: ${checked.wrong}`] : []),
+    ...('entry' in checked && checked.entry.sequence !== sequence
+      ? [`the proof is of entry ${checked.entry.sequence}, not of ${sequence}`]
+      : []),
+    ...(canonicalize(entry) === bytes ? [] : ['the entry shown is not the one that is proven']),
+    ...(proof.key_sha256 === namedKey(proof.public_key) ? [] : ['key_sha256 is not that of public_key']),
+  ];
+  const what =
+    'entry' in checked
+      ? `${checked.entry.action} of ${checked.entry.subject} by ${checked.entry.actor}, ${moment(checked.entry.time)}`
+      : '';
+  const sentence = `The proof is valid: entry ${sequence} (${what}) is one of ${signature(checker, head)}.`;
+  const first = wrong.length === 0 ? null : sequence;
+  return [sentence, found(checker, head, { from: sequence, entries: 1 }, { problems: wrong, first })];
+};
+
+const verifyExport = async (
+  terminal: Terminal,
+  checker: Checker,
+  file: string,
+  header: ExportHeader,
+): Promise<[string, Found]> => {
+  const { head, from_sequence } = header;
+  let state = beginExport(header);
+  let entries = 0;
+  let lines = 0;
+  const problems: string[] = checkHead(checker, head, namedKey(header.public_key));
+  let first: number | null = problems.length === 0 ? null : from_sequence;
+  let others = 0;
+  const note = (problem: Problem | undefined) => {
+    if (problem === undefined) return;
+    first = Math.min(first ?? problem.sequence, problem.sequence);
+    if (problems.length < mostProblems) problems.push(problem.words);
+    else others += 1;
+  };
+  const read = async () => {
+    for await (const { text, whole } of readLines(file, '--file')) {
+      lines += 1;
+      if (lines === 1) continue;
+      if (!whole) break;
+      const checked = checkNext(head, state, parseJson(text));
+      note(checked.problem);
+      state = checked.state;
+      entries += 1;
+    }
+  };
+  await withProgress(terminal, () => `checking ${file}, ${entries} of ${head.size} entries`, read());
+  note(checkEnd(head, state));
+  if (others > 0) problems.push(`and ${others} more`);
+  const sentence = `The export is valid: entries ${from_sequence} to ${head.size}, whole and in order, are of ${signature(checker, head)}.`;
+  return [sentence, found(checker, head, { from: from_sequence, entries }, { problems, first })];
+};
+
+/** @throws Misuse naming an option, Refused when the file is not valid */
+export const verifyFile = async (terminal: Terminal, options: FileOptions): Promise<void> => {
+  const { publicKey, deployment, output } = options;
+  if (publicKey === undefined)
+    throw new Misuse(
+      `--public-key is missing: a file is checked with the audit key's public half; get it with: ${howToGet}`,
+    );
+  const file = expandHome(options.file, terminal.home);
+  const key = readPublicKey(expandHome(publicKey, terminal.home));
+  const checker: Checker = { key, key_sha256: keySha256(key), deployment };
+  const header = exportHeaderSchema.safeParse(parseJson(await firstLine(file))).data;
+  if (header !== undefined) {
+    const [sentence, result] = await verifyExport(terminal, checker, file, header);
+    return report(terminal, output, 'the export', `${clean(sentence)}\n`, result);
+  }
+  const proof = proofSchema.safeParse(parseJson(readText(file, '--file'))).data;
+  if (proof === undefined) throw new Misuse(`--file: ${file} is neither a proof nor an export of the audit`);
+  const [sentence, result] = verifyProof(checker, proof);
+  report(terminal, output, 'the proof', `${clean(sentence)}\n`, result);
+};
+
+const firstLine = async (file: string): Promise<string> => {
+  for await (const { text } of readLines(file, '--file')) return text;
+  return '';
+};
