@@ -4,12 +4,13 @@ import { date, table } from './print.ts';
 
 const changeSchema = z.looseObject({
   key: z.string(),
-  /** Of a change too large to tell, names only. */
-  set: z.union([z.record(z.string(), z.unknown()), z.array(z.string())]).default({}),
+  set: z.record(z.string(), z.unknown()).default({}),
   removed: z.array(z.string()).default([]),
   before: z.record(z.string(), z.unknown()).default({}),
   created: z.boolean().optional(),
   deleted: z.boolean().optional(),
+  /** All that is told of a change too large for an entry. */
+  names: z.array(z.string()).default([]),
 });
 type Change = z.infer<typeof changeSchema>;
 
@@ -26,7 +27,7 @@ const listedSchema = z.looseObject({
   action: z.string().optional(),
   actor: z.string().optional(),
   subject: z.string().optional(),
-  details: z.unknown(),
+  details: z.unknown().optional(),
   /** Why the row is no entry. */
   damaged: z.string().optional(),
 });
@@ -68,16 +69,14 @@ const valueWords = (name: string, value: unknown): string => {
   return cut(JSON.stringify(value) ?? '', longestValue);
 };
 
-const changeWords = ({ set, removed, before, created, deleted }: Change): string => {
+const changeWords = ({ set, removed, before, created, deleted, names }: Change): string => {
   const was = (name: string): string => (name in before ? `${valueWords(name, before[name])} → ` : '');
-  const names = Array.isArray(set)
-    ? set.map((name) => `${name}: changed`)
-    : Object.entries(set).map(([name, value]) => `${name}: ${was(name)}${valueWords(name, value)}`);
   return [
     ...(created ? ['created'] : []),
     ...(deleted ? ['deleted'] : []),
-    ...names,
+    ...Object.entries(set).map(([name, value]) => `${name}: ${was(name)}${valueWords(name, value)}`),
     ...removed.map((name) => `${name}: ${was(name)}removed`),
+    ...names.map((name) => `${name}: changed`),
   ].join(', ');
 };
 

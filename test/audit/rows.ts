@@ -1,6 +1,9 @@
 /** Rows of a chain as the product writes them, without the product's writer. */
+import { type KeyObject, sign } from 'node:crypto';
+import type { Proven } from '../../src/audit/check-proof.ts';
 import { type Draft, type EntryRow, entryBytes, entryHash, noEntry } from '../../src/audit/entry.ts';
-import { addLeaf, emptyFrontier, leafHash } from '../../src/audit/tree.ts';
+import { type SignedHead, signHead, type UnsignedHead } from '../../src/audit/head.ts';
+import { addLeaf, emptyFrontier, inclusionPath, lastSequenceOf, leafHash, rootOf } from '../../src/audit/tree.ts';
 
 /** Entry n is entered at `began` + n seconds. */
 export const began = Date.parse('2024-12-25T10:30:00Z');
@@ -35,3 +38,30 @@ export const rowsOf = (drafts: readonly Draft[]): EntryRow[] => {
     return { sequence, entry, hash: previous, action: one.action, nodes: added.completed };
   });
 };
+
+/** A head over the rows, signed by a key that never saw KMS. */
+export const headOver = (
+  rows: readonly EntryRow[],
+  privateKey: KeyObject,
+  values: Partial<UnsignedHead> = {},
+): Promise<SignedHead> =>
+  signHead(
+    {
+      deployment: 'airunner/prod',
+      size: rows.length,
+      hash: rows.at(-1)?.hash ?? noEntry,
+      root: rootOf(rows.reduce((frontier, { entry }) => addLeaf(frontier, leafHash(entry)).frontier, emptyFrontier)),
+      signed_at: began + rows.length * 1_000 + 500,
+      ...values,
+    },
+    async (bytes) => sign('sha256', bytes, privateKey),
+  );
+
+/** The entry's proof in the tree over all of the rows. */
+export const provenIn = (rows: readonly EntryRow[], sequence: number): Proven => ({
+  bytes: rows[sequence - 1]?.entry ?? '',
+  path: inclusionPath(sequence, rows.length, (node) => {
+    const row = rows[lastSequenceOf(node) - 1];
+    return (node.level === 0 ? row?.hash : row?.nodes[node.level - 1]) ?? '';
+  }),
+});
