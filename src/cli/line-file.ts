@@ -57,8 +57,7 @@ const openOr = async (file: string, option: string, flags: number): Promise<File
     const doing = (flags & constants.O_CREAT) === 0 ? 'read' : 'write';
     throw new Misuse(`${option}: cannot ${doing} ${file}: ${reason(error)}`);
   }
-  const found = await handle.stat();
-  if (found.isFile() || (flags & constants.O_CREAT) === 0) return handle;
+  if ((await handle.stat()).isFile()) return handle;
   await handle.close();
   throw new Misuse(`${option}: ${file} is not a file`);
 };

@@ -3,7 +3,15 @@ import { type KeyObject, sign } from 'node:crypto';
 import type { Proven } from '../../src/audit/check-proof.ts';
 import { type Draft, type EntryRow, entryBytes, entryHash, noEntry } from '../../src/audit/entry.ts';
 import { type SignedHead, signHead, type UnsignedHead } from '../../src/audit/head.ts';
-import { addLeaf, emptyFrontier, inclusionPath, lastSequenceOf, leafHash, rootOf } from '../../src/audit/tree.ts';
+import {
+  addLeaf,
+  emptyFrontier,
+  inclusionPath,
+  leafHash,
+  type NodeId,
+  nodeHash,
+  rootOf,
+} from '../../src/audit/tree.ts';
 
 /** Entry n is entered at `began` + n seconds. */
 export const began = Date.parse('2024-12-25T10:30:00Z');
@@ -57,11 +65,16 @@ export const headOver = (
     async (bytes) => sign('sha256', bytes, privateKey),
   );
 
-/** The entry's proof in the tree over all of the rows. */
+const hashOf = (rows: readonly EntryRow[], { level, index }: NodeId): string =>
+  level === 0
+    ? leafHash(rows[index]?.entry ?? '')
+    : nodeHash(
+        hashOf(rows, { level: level - 1, index: 2 * index }),
+        hashOf(rows, { level: level - 1, index: 2 * index + 1 }),
+      );
+
+/** The entry's proof in the tree over all of the rows, from nothing but their entries. */
 export const provenIn = (rows: readonly EntryRow[], sequence: number): Proven => ({
   bytes: rows[sequence - 1]?.entry ?? '',
-  path: inclusionPath(sequence, rows.length, (node) => {
-    const row = rows[lastSequenceOf(node) - 1];
-    return (node.level === 0 ? row?.hash : row?.nodes[node.level - 1]) ?? '';
-  }),
+  path: inclusionPath(sequence, rows.length, (node) => hashOf(rows, node)),
 });
