@@ -13,6 +13,8 @@ import { Construct } from 'constructs';
 import { certificateIndexes, controlKeys, type Deployment, functionName } from '../src/names.ts';
 import { type Route, routes } from '../src/routes.ts';
 import type { Access } from './access.ts';
+import type { Audit } from './audit.ts';
+import { type AuditRoute, auditRoutes } from './audit-routes.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
 import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
@@ -22,28 +24,31 @@ interface ApiProps {
   readonly tables: Tables;
   readonly stamps: Stamps;
   readonly access: Access;
+  readonly audit: Audit;
 }
 
-interface RouteFunction {
+export interface RouteFunction {
   readonly entry: string;
   readonly does: string;
   readonly grants: readonly PolicyStatement[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export class Api extends Construct {
-  constructor(scope: Construct, id: string, { deployment, tables, access }: ApiProps) {
+  constructor(scope: Construct, id: string, { deployment, tables, access, audit }: ApiProps) {
     super(scope, id);
     const { api, authorizer } = access;
     const guarded = { authorizer };
-    const answering = functions(Stack.of(this), deployment, tables);
+    const answering = { ...functions(Stack.of(this), deployment, tables), ...auditRoutes(audit, tables) };
     for (const route of routes) {
-      const { entry, does, grants } = answering[route];
+      const { entry, does, grants, environment }: RouteFunction = answering[route];
       const [method = '', path = ''] = route.split(' ');
       const handler = addFunction(this, deployment, {
         entry,
         description: `${route}: ${does}`,
         timeout: Duration.seconds(25),
         grants,
+        ...(environment === undefined ? {} : { environment }),
       });
       // Without the right to be called from API Gateway's console, which asks no authorizer.
       const integration = new LambdaIntegration(handler, { allowTestInvoke: false });
@@ -78,7 +83,11 @@ const notFound = new MockIntegration({
 const below = (resource: IResource): IResource[] =>
   resource.node.children.flatMap((child) => (child instanceof Resource ? [child, ...below(child)] : []));
 
-function functions(stack: Stack, deployment: Deployment, tables: Tables): Record<Route, RouteFunction> {
+function functions(
+  stack: Stack,
+  deployment: Deployment,
+  tables: Tables,
+): Record<Exclude<Route, AuditRoute>, RouteFunction> {
   const { principals, certificates, controls } = tables.all;
   const sign = allow(
     ['lambda:InvokeFunction'],

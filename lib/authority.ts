@@ -31,6 +31,8 @@ export class Authority extends Construct {
   readonly key: Key;
   readonly truststore: Bucket;
   readonly signer: IFunction;
+  /** Functions that change the truststore or parameters. */
+  readonly writers: readonly IFunction[];
   /** Once this is there, the truststore holds the root and the gate its generation. */
   readonly prepared: CustomResource;
 
@@ -108,7 +110,7 @@ export class Authority extends Construct {
       ],
     });
 
-    addFunction(this, deployment, {
+    const renewServer = addFunction(this, deployment, {
       entry: 'authority/renew-server-certificate',
       description: 'Makes the server key and certificate and keeps them in SSM',
       functionName: functionName(deployment, 'renew-server-certificate'),
@@ -132,7 +134,7 @@ export class Authority extends Construct {
       resourceName: domain,
     });
     const truststoreObject = this.truststore.arnForObjects(truststoreKey);
-    addFunction(this, deployment, {
+    const updateTruststore = addFunction(this, deployment, {
       entry: 'authority/update-truststore',
       description: 'Adds and removes the certificate authorities that the domain accepts',
       functionName: functionName(deployment, 'update-truststore'),
@@ -178,6 +180,7 @@ export class Authority extends Construct {
         allow(['cloudformation:DescribeStacks'], [stack.stackId]),
       ],
     });
+    this.writers = [renewServer, updateTruststore, prepare];
     this.prepared = new CustomResource(this, 'Prepared', {
       resourceType: 'Custom::PreparedAuthority',
       serviceToken: prepare.functionArn,

@@ -1,7 +1,7 @@
 /** A function the way all of them are: its own bundle, its own role with what it is granted, its own log group. */
 import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, type IDestination, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { Deployment } from '../src/names.ts';
@@ -22,6 +22,8 @@ export interface FunctionSpec {
   readonly reservedConcurrentExecutions?: number;
   /** Custom resources: Lambda would repeat what failed minutes later, when CloudFormation has long gone on. */
   readonly retryAttempts?: 0;
+  /** Where an event goes that the function could not take, of those that nobody waits for an answer to. */
+  readonly onFailure?: IDestination;
   /** 'esm' where nothing is said. */
   readonly format?: BundleFormat;
 }
@@ -59,6 +61,7 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
       ? {}
       : { reservedConcurrentExecutions: spec.reservedConcurrentExecutions }),
     ...(spec.retryAttempts === undefined ? {} : { retryAttempts: spec.retryAttempts }),
+    ...(spec.onFailure === undefined ? {} : { onFailure: spec.onFailure }),
   };
   return withBundle(
     { entry: spec.entry, format: spec.format ?? 'esm', required: Stack.of(scope).bundlingRequired },

@@ -2,9 +2,13 @@
 import type { IAuthorizer, RestApi } from 'aws-cdk-lib/aws-apigateway';
 import { Construct } from 'constructs';
 import { Access } from './access.ts';
+import { Alerting } from './alerting.ts';
 import { Api } from './api.ts';
+import { Audit } from './audit.ts';
+import { addAuditAlarms } from './audit-alarms.ts';
 import { Authority } from './authority.ts';
 import type { Config } from './config.ts';
+import { Listening } from './listening.ts';
 import { protectTables } from './protect-tables.ts';
 import { Stamps } from './stamps.ts';
 import { Tables } from './tables.ts';
@@ -13,6 +17,8 @@ export class MachineIdentity extends Construct {
   readonly tables: Tables;
   readonly authority: Authority;
   readonly access: Access;
+  readonly audit: Audit;
+  readonly alerting: Alerting;
 
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id);
@@ -24,10 +30,40 @@ export class MachineIdentity extends Construct {
       tables: this.tables,
       stamps,
     });
+    this.audit = new Audit(this, 'Audit', {
+      deployment: config,
+      domain: config.domain,
+      tables: this.tables,
+      stamps,
+      authority: this.authority,
+    });
     this.access = new Access(this, 'Access', { config, tables: this.tables, authority: this.authority });
-    const api = new Api(this, 'Api', { deployment: config, tables: this.tables, stamps, access: this.access });
-    if (config.environment !== 'dev')
-      protectTables(this, config, { tables: this.tables, after: [this.authority, this.access, api] });
+    const api = new Api(this, 'Api', {
+      deployment: config,
+      tables: this.tables,
+      stamps,
+      access: this.access,
+      audit: this.audit,
+    });
+    this.alerting = new Alerting(this, 'Alerting', config);
+    addAuditAlarms(this.alerting, config, this.audit);
+
+    this.audit.ownWriters.push(...this.authority.writers);
+    const all: Construct[] = [this.tables, stamps, this.authority, this.audit, this.access, api, this.alerting];
+    if (config.environment !== 'dev') {
+      const protection = protectTables(this, config, { tables: this.tables, after: all });
+      this.audit.ownWriters.push(protection.writer);
+      all.push(protection.resource);
+    }
+    new Listening(this, 'Listening', {
+      deployment: config,
+      domain: config.domain,
+      tables: this.tables,
+      stamps,
+      authority: this.authority,
+      audit: this.audit,
+      after: all,
+    });
   }
 
   /**

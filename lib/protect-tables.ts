@@ -1,5 +1,6 @@
 /** Switches the tables' deletion protection on when everything else stands, so that a failed deployment leaves no orphan. */
 import { CustomResource, Duration, Stack } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct, type IConstruct } from 'constructs';
 import type { Deployment } from '../src/names.ts';
 import { addFunction, allow } from './function.ts';
@@ -9,7 +10,7 @@ export function protectTables(
   scope: Construct,
   deployment: Deployment,
   { tables, after }: { tables: Tables; after: readonly IConstruct[] },
-): void {
+): { readonly resource: CustomResource; readonly writer: IFunction } {
   const own = new Construct(scope, 'Protection');
   const all = Object.values(tables.all);
   const protect = addFunction(own, deployment, {
@@ -32,4 +33,5 @@ export function protectTables(
     properties: { Tables: all.map((table) => table.tableName) },
   });
   resource.node.addDependency(protect, tables, ...after);
+  return { resource, writer: protect };
 }

@@ -15,7 +15,7 @@ export class EverleafStack extends Stack {
       stackName: stackName(config),
     });
     this.identity = new MachineIdentity(this, 'Identity', config);
-    const { access, authority } = this.identity;
+    const { access, alerting, audit, authority } = this.identity;
     const outputs: Record<string, string> = {
       Name: config.name,
       Environment: config.environment,
@@ -23,6 +23,11 @@ export class EverleafStack extends Stack {
       DomainCertificateArn: access.certificateArn,
       TruststoreBucket: authority.truststore.bucketName,
       RegionalDomainName: access.domain.attrRegionalDomainName,
+      HeadsBucket: audit.heads.bucketName,
+      AuditKeyArn: audit.key.keyArn,
+      InfoTopicArn: alerting.topics.info.topicArn,
+      WarningTopicArn: alerting.topics.warning.topicArn,
+      CriticalTopicArn: alerting.topics.critical.topicArn,
     };
     for (const [name, value] of Object.entries(outputs)) new CfnOutput(this, name, { value });
   }

@@ -82,7 +82,7 @@ describe('the domain', () => {
     });
     expect(domain.Properties.MutualTlsAuthentication).toEqual({
       TruststoreUri: {
-        'Fn::Join': ['', ['s3://', { Ref: named(template, 'AWS::S3::Bucket', '')[0] }, '/truststore.pem']],
+        'Fn::Join': ['', ['s3://', { Ref: named(template, 'AWS::S3::Bucket', 'Truststore')[0] }, '/truststore.pem']],
       },
     });
   });
@@ -124,7 +124,11 @@ describe('the authority', () => {
       Condition: { ArnNotEquals: { 'aws:PrincipalArn': [{ 'Fn::GetAtt': [signerRole, 'Arn'] }] } },
     });
     const signers = ofType(template, 'AWS::IAM::Role').filter(([role]) =>
-      grantsOf(template, role).some(({ Action }) => Action.some((action) => /^kms:(Sign|\*|CreateGrant)/.test(action))),
+      grantsOf(template, role).some(
+        ({ Action, Resource }) =>
+          Action.some((action) => /^kms:(Sign|\*|CreateGrant)/.test(action)) &&
+          JSON.stringify(Resource).includes(keyId),
+      ),
     );
     expect(signers.map(([role]) => role)).toEqual([signerRole]);
     expect(grantsOf(template, signerRole).find(({ Action }) => Action.includes('kms:Sign'))).toMatchObject({
@@ -134,7 +138,7 @@ describe('the authority', () => {
   });
 
   test('keeps its truststore private, versioned, behind TLS, under no fixed name', () => {
-    const [bucketId, bucket] = named(template, 'AWS::S3::Bucket', '');
+    const [bucketId, bucket] = named(template, 'AWS::S3::Bucket', 'Truststore');
     expect(bucket.DeletionPolicy).toBe('RetainExceptOnCreate');
     expect(bucket.Properties).not.toHaveProperty('BucketName');
     expect(bucket.Properties).toMatchObject({
@@ -146,7 +150,7 @@ describe('the authority', () => {
         RestrictPublicBuckets: true,
       },
     });
-    const [, { Properties }] = named(template, 'AWS::S3::BucketPolicy', '');
+    const [, { Properties }] = named(template, 'AWS::S3::BucketPolicy', 'Truststore');
     expect(Properties.Bucket).toEqual({ Ref: bucketId });
     const denials = statementsOf(Properties.PolicyDocument).filter(({ Effect }) => Effect === 'Deny');
     expect(denials.map(({ Condition }) => Condition)).toEqual([
@@ -158,7 +162,12 @@ describe('the authority', () => {
   test('lets two functions write the truststore, and the preparation alone remove it', () => {
     const holders = (action: string) =>
       ofType(template, 'AWS::IAM::Role')
-        .filter(([role]) => grantsOf(template, role).some(({ Action }) => Action.includes(action)))
+        .filter(([role]) =>
+          grantsOf(template, role).some(
+            ({ Action, Resource }) =>
+              Action.includes(action) && !JSON.stringify(Resource).includes('IdentityAuditHeads'),
+          ),
+        )
         .map(([role]) => role.replace(/^IdentityAuthority|Role.*$/g, ''));
     expect(holders('s3:PutObject')).toEqual(['UpdateTruststore', 'PrepareAuthority']);
     expect(holders('s3:DeleteObjectVersion')).toEqual(['PrepareAuthority']);
@@ -214,13 +223,17 @@ describe('every function', () => {
 
   test('is told names and addresses, no secrets', () => {
     const known = [
+      'AUDIT_KEY_ID',
       'CA_KEY_ID',
       'DOMAIN_NAME',
       'EVERLEAF_ENVIRONMENT',
       'EVERLEAF_NAME',
+      'HEADS_BUCKET',
       'POWERTOOLS_SERVICE_NAME',
       'STAMP_KEY_ID',
       'TRUSTSTORE_BUCKET',
+      'VERIFY_STATE_MACHINE',
+      'WRITER_ROLE_NAMES',
     ];
     const told = functions.flatMap(([, { Properties }]) => Object.keys(variablesOf(Properties)));
     expect([...new Set(told)].sort()).toEqual(known);
@@ -237,7 +250,11 @@ describe('every function', () => {
       for (const { Effect, Action, Resource } of statementsOf(Properties.PolicyDocument)) {
         expect([id, Effect]).toEqual([id, 'Allow']);
         for (const action of Action) expect([id, action]).not.toContainEqual(expect.stringContaining('*'));
-        expect([id, JSON.stringify(Resource)]).not.toContainEqual(expect.stringContaining('*'));
+        // Named by what is made when they are: a head by its hash, an execution by who asked for it.
+        const named = JSON.stringify(Resource)
+          .replaceAll('/heads/*', '')
+          .replaceAll(/(:execution:.*?):\*/g, '$1');
+        expect([id, named]).not.toContainEqual(expect.stringContaining('*'));
       }
     for (const [, { Properties }] of ofType(template, 'AWS::IAM::Role')) {
       expect(Properties).not.toHaveProperty('ManagedPolicyArns');
@@ -264,6 +281,11 @@ test('a deployment says what its users need to know', () => {
     'DomainCertificateArn',
     'TruststoreBucket',
     'RegionalDomainName',
+    'HeadsBucket',
+    'AuditKeyArn',
+    'InfoTopicArn',
+    'WarningTopicArn',
+    'CriticalTopicArn',
   ]);
 });
 
