@@ -9,8 +9,21 @@ export type Image = Readonly<Record<string, AttributeValue>>;
 export const toImage = (values: Readonly<Record<string, unknown>>): Image =>
   marshall(values, { removeUndefinedValues: true });
 
-/** DynamoDB writes a number without leading or trailing zeros and without an exponent; JavaScript does not always. */
-const canonicalNumber = (digits: string): string => (/^-?\d{1,15}$/.test(digits) ? digits : String(Number(digits)));
+/**
+ * DynamoDB writes a number without leading or trailing zeros and without an exponent; JavaScript does not always. Exact:
+ * DynamoDB keeps 38 digits, of which a JavaScript number would lose more than half.
+ */
+const canonicalNumber = (digits: string): string => {
+  const [, minus, whole = '', fraction = '', exponent = '0'] =
+    /^(?:\+|(-))?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(digits) ?? [];
+  const all = `${whole}${fraction}`;
+  if (all === '') throw new Error('a number that is none');
+  const significant = all.replace(/^0+/, '').replace(/0+$/, '');
+  if (significant === '') return '0';
+  const power = Number(exponent) - fraction.length + (all.length - all.replace(/0+$/, '').length);
+  const value = power >= 0 && power <= 15 ? `${significant}${'0'.repeat(power)}` : `${significant}e${power}`;
+  return `${minus ?? ''}${value}`;
+};
 
 const bytes = (value: Uint8Array | string): string =>
   typeof value === 'string' ? value : Buffer.from(value).toString('base64');

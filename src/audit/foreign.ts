@@ -1,0 +1,27 @@
+/** Rows that somebody else put where the chain's next entries belong: they are told of by an entry, and give way. */
+import { createHash } from 'node:crypto';
+import type { Draft } from './entry.ts';
+import type { Found } from './position.ts';
+import type { AuditWorld } from './world.ts';
+
+export const entryForged = 'entry_forged';
+
+const mostNames = 20;
+const longestName = 100;
+
+/** What is entered of them. Of what they say only a digest: it may be anything. */
+export const foreignDrafts = (world: AuditWorld, { foreign }: Pick<Found, 'foreign'>): Draft[] =>
+  [...foreign].map(([sequence, row]) => {
+    const names = Object.keys(row).sort();
+    const values = names.map((name) => [name, row[name]]);
+    const sha256 = createHash('sha256').update(JSON.stringify(values)).digest('hex');
+    return {
+      event_ids: [`forged:${sequence}:${sha256}`],
+      time: world.now(),
+      action: entryForged,
+      actor: 'unknown',
+      request_id: null,
+      subject: `audit/${sequence}`,
+      details: { sha256, names: names.slice(0, mostNames).map((name) => name.slice(0, longestName)) },
+    };
+  });

@@ -1,0 +1,15 @@
+/** What whoever appends to the chain needs from outside, beyond what every use case does. */
+import type { World } from '../world.ts';
+import type { HeadStore } from './head.ts';
+import type { Position } from './position.ts';
+
+export interface AuditWorld extends World {
+  readonly heads: HeadStore;
+  /** By the heads' key: ECDSA over SHA-256 of the bytes, DER. */
+  readonly signHead: (bytes: Uint8Array) => Promise<Uint8Array>;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** What this environment knows of the chain from its last append, so that the next one reads nothing first. */
+  readonly memory: { position?: Position };
+  /** Tells at once that somebody else wrote, or removed something, where only the audit writes. */
+  readonly alarm: (problem: string, fields: Readonly<Record<string, unknown>>) => void;
+}
