@@ -64,7 +64,7 @@ export function addAuditAlarms(alerting: Alerting, deployment: Deployment, audit
     name: 'append-changes-fails',
     severity: 'warning',
     description:
-      'append-changes has failed for a quarter of an hour; what it is to enter is tried again and not lost yet. First: look at the errors in its log.',
+      'append-changes has failed for a quarter of an hour; what it is to enter is tried again and not lost yet. First: look at the errors in its log, which name what refused it: the table, the key or the heads’ bucket.',
     metric: audit.appendChanges.metricErrors({ period: Duration.minutes(5), statistic: Stats.SUM }),
     threshold: 1,
     periods: { of: 3, breaching: 3 },

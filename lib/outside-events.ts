@@ -104,6 +104,10 @@ export function outsideEvents(scope: IConstruct, watched: Watched): Readonly<Rec
       'request.rule': start(named),
       'request.resourceARN': start(arn('events', `rule/${named}`)),
     }),
+    Schedules: calls('scheduler', {
+      'request.name': start(named),
+      'response.scheduleArn': start(arn('scheduler', `schedule/default/${named}`)),
+    }),
     Workflows: calls(
       'states',
       { 'request.stateMachineArn': start(arn('states', `stateMachine:${named}`)), 'request.name': start(named) },
