@@ -1,6 +1,6 @@
 /** What anybody can check without a server: that entries are those that a signed head covers. Pure. */
 import { z } from 'zod';
-import { type Entry, entryHash, entrySchema } from './entry.ts';
+import { type Entry, entryHash, readEntry } from './entry.ts';
 import { type SignedHead, signedHeadSchema } from './head.ts';
 import { rootFromPath } from './tree.ts';
 
@@ -23,14 +23,6 @@ export interface Problem {
   readonly sequence: number;
   readonly words: string;
 }
-
-const readEntry = (bytes: string): Entry | null => {
-  try {
-    return entrySchema.safeParse(JSON.parse(bytes)).data ?? null;
-  } catch {
-    return null;
-  }
-};
 
 /** The entry, when the head covers it; else what is wrong. */
 export const checkEntry = (

@@ -9,10 +9,11 @@ import type { World } from '../world.ts';
 import type { Proven } from './check-proof.ts';
 import type { HeadStore, SignedHead } from './head.ts';
 import { pageBytes } from './list-entries.ts';
+import { newestHead } from './newest-head.ts';
 import { inclusionNodes, inclusionPath, lastSequenceOf, type NodeId } from './tree.ts';
 
 export interface ExportingWorld extends World {
-  readonly heads: Pick<HeadStore, 'listed' | 'read'>;
+  readonly heads: HeadStore;
   readonly publicKey: () => Promise<KeyObject>;
 }
 
@@ -61,12 +62,12 @@ export const exportEntries = async (
 };
 
 const findHead = async ({ heads }: ExportingWorld, size: number | undefined): Promise<SignedHead> => {
-  for await (const listed of heads.listed(size === undefined ? {} : { from: size, to: size })) {
-    const head = await heads.read(listed);
-    if (head !== null) return head;
-  }
-  if (size !== undefined) throw new InvalidInput('head_size', 'is not the size of a signed head');
-  throw new Conflict('no head of the chain has been signed yet; its first entry gets one within seconds');
+  const head = await newestHead(heads, size === undefined ? {} : { to: size });
+  if (size !== undefined && head?.size !== size)
+    throw new InvalidInput('head_size', 'must be the size of a signed head');
+  if (head === null)
+    throw new Conflict('no head of the chain has been signed yet; its first entry gets one within seconds');
+  return head;
 };
 
 /** The rows that are there, from one sequence to another, as far as they fit into an answer. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { batchGet } from '../aws/batch-get.ts';
 import { auditByAction, auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
-import { type Entry, entryHash, entrySchema } from './entry.ts';
+import { type Entry, entryHash, readEntry } from './entry.ts';
 
 export interface EntriesQuery {
   readonly action?: string | undefined;
@@ -140,19 +140,11 @@ const listedEntry = (item: Item): ListedEntry => {
   const sequence = sequenceOf(item);
   const row = rowSchema.safeParse(item).data;
   if (row === undefined) return { sequence, damaged: 'the row holds no entry' };
-  const entry = entrySchema.safeParse(parseJson(row.entry)).data;
-  if (entry === undefined) return { sequence, damaged: 'the entry cannot be read' };
+  const entry = readEntry(row.entry);
+  if (entry === null) return { sequence, damaged: 'the entry cannot be read' };
   if (entry.sequence !== sequence) return { sequence, damaged: `the row holds entry ${entry.sequence}` };
   if (entryHash(row.entry) !== row.hash) return { sequence, damaged: 'the entry is not the one that was hashed' };
   return { ...entry, hash: row.hash };
-};
-
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 };
 
 /** A damaged row may be anybody's: it is always shown. */

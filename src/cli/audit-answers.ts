@@ -42,6 +42,8 @@ export const verificationSchema = z.looseObject({
   total_entries: z.number(),
   first_invalid_sequence: z.number().nullable(),
   problems: z.array(z.string()).default([]),
+  /** What should be known although it makes nothing invalid. */
+  remarks: z.array(z.string()).default([]),
   /** The first entry that was read; 1 unless it began at a head. */
   checked_from: z.number().default(1),
   head: z.looseObject({ size: z.number(), signed_at: z.number() }).nullish(),
@@ -106,9 +108,9 @@ export const describeEntries = (entries: readonly Listed[]): string =>
 
 /** One sentence. */
 export const describeValid = ({ total_entries, checked_from, head }: Verification): string => {
-  if (total_entries === 0) return 'The audit chain is valid: it has no entries yet.\n';
+  if (total_entries === 0) return 'The audit chain is valid: it has no entries yet.';
   const signed = head ? `; the head of size ${head.size} was signed at ${moment(head.signed_at)}` : '';
   return checked_from > 1
-    ? `The audit chain is valid since the last signed head: entries ${checked_from} to ${total_entries} were checked, those before were not${signed}.\n`
-    : `The audit chain is valid: all ${total_entries} ${total_entries === 1 ? 'entry was' : 'entries were'} checked${signed}.\n`;
+    ? `The audit chain is valid since the last signed head: entries ${checked_from} to ${total_entries} were checked, those before were not${signed}.`
+    : `The audit chain is valid: all ${total_entries} ${total_entries === 1 ? 'entry was' : 'entries were'} checked${signed}.`;
 };

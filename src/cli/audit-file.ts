@@ -18,7 +18,6 @@ import { report } from './audit-verify.ts';
 import { Misuse } from './failure.ts';
 import { expandHome, readText } from './files.ts';
 import { readLines } from './line-file.ts';
-import { clean } from './print.ts';
 import { parseJson } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import { type Terminal, withProgress } from './terminal.ts';
@@ -87,6 +86,7 @@ const found = (
   total_entries: counted.entries,
   first_invalid_sequence: first,
   problems: [...problems],
+  remarks: [],
   checked_from: counted.from,
   deployment: head.deployment,
   head: { size: head.size, signed_at: head.signed_at },
@@ -175,12 +175,12 @@ export const verifyFile = async (terminal: Terminal, options: FileOptions): Prom
   const header = exportHeaderSchema.safeParse(parseJson(await firstLine(file))).data;
   if (header !== undefined) {
     const [sentence, result] = await verifyExport(terminal, checker, file, header);
-    return report(terminal, output, 'the export', `${clean(sentence)}\n`, result);
+    return report(terminal, output, 'the export', sentence, result);
   }
   const proof = proofSchema.safeParse(parseJson(readText(file, '--file'))).data;
   if (proof === undefined) throw new Misuse(`--file: ${file} is neither a proof nor an export of the audit`);
   const [sentence, result] = verifyProof(checker, proof);
-  report(terminal, output, 'the proof', `${clean(sentence)}\n`, result);
+  report(terminal, output, 'the proof', sentence, result);
 };
 
 const firstLine = async (file: string): Promise<string> => {

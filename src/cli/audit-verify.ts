@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { describeValid, runningSchema, type Verification, verificationSchema } from './audit-answers.ts';
 import { Refused } from './failure.ts';
-import { json, lines } from './print.ts';
+import { clean, json, lines } from './print.ts';
 import { connect } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import { type Terminal, withProgress } from './terminal.ts';
@@ -22,14 +22,16 @@ export const report = (
   sentence: string,
   verification: Verification,
 ): void => {
-  const { is_valid, total_entries, first_invalid_sequence, problems, ...rest } = verification;
+  const { is_valid, total_entries, first_invalid_sequence, problems, remarks, ...rest } = verification;
   const first = first_invalid_sequence === null ? undefined : String(first_invalid_sequence);
-  if (output === 'json') terminal.out(json({ is_valid, total_entries, first_invalid_sequence, problems, ...rest }));
-  else if (is_valid) terminal.out(sentence);
-  else
-    terminal.out(
-      lines([['First invalid sequence', first], ...problems.map((problem) => ['Problem', problem] as const)]),
-    );
+  const found = lines([
+    ['First invalid sequence', first],
+    ...problems.map((problem) => ['Problem', problem] as const),
+    ...remarks.map((remark) => ['Remark', remark] as const),
+  ]);
+  if (output === 'json')
+    terminal.out(json({ is_valid, total_entries, first_invalid_sequence, problems, remarks, ...rest }));
+  else terminal.out(is_valid ? `${clean(sentence)}\n${found}` : found);
   if (!is_valid)
     throw new Refused(`${what} is not valid${first === undefined ? '' : `: the first invalid sequence is ${first}`}`);
 };

@@ -150,6 +150,7 @@ describe('audit verify', () => {
     total_entries: 150,
     first_invalid_sequence: null,
     problems: [],
+    remarks: [],
     checked_from: 1,
     head: { size: 150, signed_at: at },
   };
@@ -192,6 +193,11 @@ describe('audit verify', () => {
     });
     c.server.answer = () => ({ body: { ...broken, first_invalid_sequence: null } });
     expect((await c.everleaf('audit verify')).err).toBe('everleaf: the audit chain is not valid\n');
+  });
+  it('tells what should be known of a valid chain', async () => {
+    c.server.answer = () => ({ body: { ...valid, remarks: ['a head is hidden'] } });
+    const { code, out } = await c.everleaf('audit verify');
+    expect([code, out.split('\n').slice(1)]).toEqual([0, ['Remark: a head is hidden', '']]);
   });
   it('prints the runbook’s fields first as JSON, valid or not', async () => {
     const { is_valid, total_entries, first_invalid_sequence, ...rest } = broken;
