@@ -24,22 +24,28 @@ export interface Frontier {
 }
 export const emptyFrontier: Frontier = { size: 0, roots: [] };
 
-/** Adds one leaf. `completed`: the perfect subtrees of two leaves and more that it completes, the smallest first. */
-export const addLeaf = (
-  { size, roots }: Frontier,
-  leaf: string,
-): { readonly frontier: Frontier; readonly completed: readonly string[] } => {
-  const left = [...roots];
+/** Adds a leaf to the roots of a tree of `size` leaves, in place. @returns what it completes, as `addLeaf` does */
+export const pushLeaf = (roots: string[], size: number, leaf: string): string[] => {
   const completed: string[] = [];
   let root = leaf;
-  for (let rest = size; rest % 2 === 1; rest = Math.floor(rest / 2)) {
-    const sibling = left.pop();
+  for (let rest = size; rest % 2 === 1; rest = (rest - 1) / 2) {
+    const sibling = roots.pop();
     if (sibling === undefined) throw new Error('a frontier without its roots');
     root = nodeHash(sibling, root);
     completed.push(root);
   }
-  left.push(root);
-  return { frontier: { size: size + 1, roots: left }, completed };
+  roots.push(root);
+  return completed;
+};
+
+/** Adds one leaf. `completed`: the perfect subtrees of two leaves and more that it completes, the smallest first. */
+export const addLeaf = (
+  { size, roots: before }: Frontier,
+  leaf: string,
+): { readonly frontier: Frontier; readonly completed: readonly string[] } => {
+  const roots = [...before];
+  const completed = pushLeaf(roots, size, leaf);
+  return { frontier: { size: size + 1, roots }, completed };
 };
 
 const fold = (roots: readonly string[]): string | undefined =>
