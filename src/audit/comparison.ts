@@ -1,0 +1,44 @@
+/** Compares rows with what the chain says of them, and remembers those that differ until that is decided. */
+import { controlKeys } from '../names.ts';
+import { type Image, sameAttribute } from './attribute.ts';
+import { isGenerationCopy, showValue } from './audited.ts';
+import type { Digest } from './digest.ts';
+import { absent, type Differing, differing, isCompared, type Ledger, type RowName } from './ledger.ts';
+
+export const firstCopy: RowName = { table: 'controls', key: controlKeys.generation(0) };
+
+/** How a row differs from what the chain says of it; of a copy of the generation, from the first copy's row. */
+export const openComparison = (ledger: Ledger, stampKey: Uint8Array) => {
+  const digestsOf = (row: RowName, image: Image | undefined): Map<string, Digest> =>
+    new Map(
+      Object.entries(image ?? {})
+        .filter(([name]) => isCompared(row, name))
+        .map(([name, value]) => [name, ledger.shownDigest(name, showValue(stampKey, row.table, row.key, name, value))]),
+    );
+
+  /** Without what was entered of the copy since the first one last changed. */
+  const fromFirst = (copy: RowName, image: Image | undefined, first: Image | undefined): Map<string, Digest> => {
+    const newest = lastSequence(ledger, firstCopy);
+    const { attributes } = ledger.recordOf(copy);
+    const digests = digestsOf(copy, image);
+    const found = new Map<string, Digest>();
+    for (const name of new Set([...Object.keys(image ?? {}), ...Object.keys(first ?? {})])) {
+      if (!isCompared(copy, name) || sameAttribute(image?.[name], first?.[name])) continue;
+      const digest = digests.get(name) ?? absent;
+      const said = attributes.get(name);
+      if (said?.digest !== digest || said.sequence < newest) found.set(name, digest);
+    }
+    return found;
+  };
+
+  return (row: RowName, image: Image | undefined, first?: Image): Differing =>
+    isGenerationCopy(row.table, row.key)
+      ? fromFirst(row, image, first)
+      : differing(ledger.recordOf(row), digestsOf(row, image));
+};
+
+/** The newest entry that said anything of the row; 0 for none. */
+export const lastSequence = (ledger: Ledger, row: RowName): number => {
+  const { truncated, attributes } = ledger.recordOf(row);
+  return Math.max(truncated, ...[...attributes.values()].map(({ sequence }) => sequence));
+};
