@@ -51,7 +51,7 @@ const imageSchema = z
 const recordSchema = z.object({
   eventName: z.enum(['INSERT', 'MODIFY', 'REMOVE']),
   eventSourceARN: z.string(),
-  userIdentity: z.unknown(),
+  userIdentity: z.unknown().optional(),
   dynamodb: z.object({
     /** Seconds. */
     ApproximateCreationDateTime: z.number().min(0).max(8.64e12),
