@@ -2,6 +2,7 @@
 import { ACMClient, GetCertificateCommand, ImportCertificateCommand } from '@aws-sdk/client-acm';
 import { APIGatewayClient, GetDomainNameCommand } from '@aws-sdk/client-api-gateway';
 import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
+import { DynamoDBClient, UpdateItemCommand, type UpdateItemCommandInput } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
 
 /** Not secret: the emulator takes any. */
@@ -72,6 +73,8 @@ export interface LocalAws {
   readonly certificate: (arn: string) => Promise<string>;
   /** Returns the ARN. */
   readonly importCertificate: (files: { certificate: string; chain: string; key: string }) => Promise<string>;
+  /** As `aws dynamodb update-item` does. */
+  readonly updateItem: (input: UpdateItemCommandInput) => Promise<void>;
 }
 
 export const localAws = (endpoint: string, region: string): LocalAws => {
@@ -79,6 +82,7 @@ export const localAws = (endpoint: string, region: string): LocalAws => {
   const acm = new ACMClient(config);
   const apiGateway = new APIGatewayClient(config);
   const cloudFormation = new CloudFormationClient(config);
+  const dynamoDb = new DynamoDBClient(config);
   const s3 = new S3Client({ ...config, forcePathStyle: true });
 
   return {
@@ -139,6 +143,9 @@ export const localAws = (endpoint: string, region: string): LocalAws => {
       );
       if (!CertificateArn) throw new Error('ACM imported nothing');
       return CertificateArn;
+    },
+    updateItem: async (input) => {
+      await dynamoDb.send(new UpdateItemCommand(input));
     },
   };
 };

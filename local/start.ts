@@ -137,6 +137,8 @@ const tryItYourself = (cloud: LocalCloud, { id, ...pair }: { id: string; cert: s
     `  aws dynamodb update-item --table-name ${table} --key '{"principal_id": {"S": "${id}"}}' \\`,
     `    --update-expression 'SET #s = :s' --expression-attribute-names '{"#s": "status"}' \\`,
     `    --expression-attribute-values '{":s": {"S": "suspended"}}'`,
+    '  everleaf audit list --since 1h',
+    '  everleaf audit verify',
     `  aws ssm get-parameter --name ${parameterName(cloud, 'ca-cert')} --query Parameter.Value --output text`,
     '',
     '  # again and safely, with the local domain; the emergency admin’s key is sealed with this passphrase',
@@ -198,6 +200,7 @@ const main = async (): Promise<number> => {
       // Paths as seen from here: shorter, and they work.
       command: (line) => print(paint(36, `  $ ${line.replaceAll(`${process.cwd()}/`, '')}`)),
       output: (text) => print(`${indent(text)}\n`),
+      progress: live.progress,
     });
     const pair = await Promise.race([told, cloud.crashed, interrupted]);
     if (!pair) return 130;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { tableName } from '../src/names.ts';
 import { runCli } from './cli.ts';
 import type { LocalCloud } from './cloud.ts';
 
@@ -12,6 +13,8 @@ export interface Narrator {
   /** What is done, as one would type it. */
   readonly command: (line: string) => void;
   readonly output: (text: string) => void;
+  /** What is waited for, or how far it is. */
+  readonly progress: (text: string) => void;
 }
 
 export interface Pair {
@@ -37,6 +40,7 @@ export const get = (cloud: LocalCloud, path: string, pair: Pair): Promise<{ stat
   });
 
 const issued = z.object({ serial_number: z.string() });
+const listed = z.object({ entries: z.array(z.object({ action: z.string() })) });
 const shown = z.object({ principals: z.array(z.object({ principal_id: z.string() })) });
 
 /** An id that is free: ids are never reused, and a kept cloud has seen this story before. */
@@ -49,10 +53,46 @@ const freeId = async (cloud: LocalCloud): Promise<string> => {
   }
 };
 
+/** The runbook's edit of a principal, as one types it and as it is sent. */
+const breakGlass = (cloud: LocalCloud, principal_id: string, reason: string) => {
+  const input = {
+    TableName: tableName(cloud, 'principals'),
+    Key: { principal_id: { S: principal_id } },
+    UpdateExpression: 'SET #status = :suspended, suspended_at = :now, suspended_reason = :reason',
+    ExpressionAttributeNames: { '#status': 'status' },
+    ExpressionAttributeValues: {
+      ':suspended': { S: 'suspended' },
+      ':now': { N: String(Date.now()) },
+      ':reason': { S: reason },
+    },
+  };
+  const options = [
+    `--table-name ${input.TableName}`,
+    `--key '${JSON.stringify(input.Key)}'`,
+    `--update-expression "${input.UpdateExpression}"`,
+    `--expression-attribute-names '${JSON.stringify(input.ExpressionAttributeNames)}'`,
+    `--expression-attribute-values '${JSON.stringify(input.ExpressionAttributeValues)}'`,
+  ];
+  return { input, line: ['aws dynamodb update-item', ...options].join(' \\\n      ') };
+};
+
+/** The entries of the audit come after the change, through the table's stream: usually within two seconds (ms). */
+const enteredWithin = 30_000;
+
+/** Waits until the audit has an entry of the subject's with this action. @throws Error when it comes to none */
+const entered = async (cloud: LocalCloud, subject: string, action: string): Promise<void> => {
+  for (const until = Date.now() + enteredWithin; ; ) {
+    const { out } = await runCli(['audit', 'list', '--subject', subject, '--output', 'json'], cloud.env);
+    if (listed.parse(JSON.parse(out)).entries.some((entry) => entry.action === action)) return;
+    if (Date.now() > until) throw new Error(`the audit has no entry ${action} of ${subject} after ${enteredWithin} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+};
+
 /** Plays it. @throws Error as soon as something is answered otherwise than promised. */
 export const playMainJob = async (
   cloud: LocalCloud,
-  { explain, command, output }: Narrator,
+  { explain, command, output, progress }: Narrator,
 ): Promise<Pair & { readonly id: string }> => {
   const everleaf = async (...words: string[]): Promise<string> => {
     command(`everleaf ${words.map((word) => (/[\s"']/.test(word) ? JSON.stringify(word) : word)).join(' ')}`);
@@ -107,5 +147,25 @@ export const playMainJob = async (
   await whoami(first, 401, 'certificate revoked: key_compromise');
   explain('The second certificate has another key: the worker goes on working.');
   await whoami(second, 200);
+
+  explain('Each of these changes is an entry of the audit, chained, and signed where nobody can take it away.');
+  progress('the entries come through the stream');
+  await entered(cloud, `certificates/${first.serial}`, 'certificate_revoked');
+  await everleaf('audit', 'list', '--limit', '5');
+  const other = await freeId(cloud);
+  explain(
+    "Somebody with AWS access goes past Everleaf, as the runbook's break-glass suspension of another worker does.",
+  );
+  await everleaf('principal', 'create', other, '--type', 'worker');
+  const edit = breakGlass(cloud, other, reason);
+  command(edit.line);
+  await cloud.aws.updateItem(edit.input);
+  explain('Everleaf did not write this, and says so within seconds: an entry out_of_band, and an alarm.');
+  progress('the entry comes through the stream');
+  await entered(cloud, `principals/${other}`, 'out_of_band');
+  const told = await everleaf('audit', 'list', '--subject', `principals/${other}`);
+  if (!told.includes('status: active → suspended')) throw new Error(`the audit does not tell what changed: ${told}`);
+  explain('Nobody altered, removed or inserted an entry: each is read, and compared with the signed heads.');
+  await everleaf('audit', 'verify');
   return { ...second, id };
 };

@@ -253,6 +253,11 @@ describe('options', () => {
     ['principal create w --type=root', 2],
     ['principal suspend w', 2],
     ['certificate issue w --lifetime-days=1.5', 2],
+    ['audit', 2],
+    ['audit list extra', 2],
+    ['audit prove', 2],
+    ['audit verify --help', 0],
+    ['audit export --help', 0],
     ['completion tcsh', 2],
     ['bootstrap --domain=x', 2],
   ])('%j ends with %i', async (line, code) => {
@@ -452,7 +457,16 @@ describe('completion', () => {
   it.each(['bash', 'zsh', 'fish'])('knows every noun and verb in %s', async (shell) => {
     const { code, out } = await session.everleaf(`completion ${shell}`);
     expect(code).toBe(0);
-    for (const word of ['principal', 'certificate', 'bootstrap', 'suspend', 'renew', 'expiring-within'])
+    for (const word of [
+      'principal',
+      'certificate',
+      'bootstrap',
+      'audit',
+      'suspend',
+      'renew',
+      'expiring-within',
+      'since-head',
+    ])
       expect(out).toContain(word);
   });
   it('is a script that bash accepts and that completes', async () => {
@@ -469,6 +483,7 @@ describe('completion', () => {
       ).trim();
     expect(complete('pri')).toBe('principal');
     expect(complete('principal', 'sus')).toBe('suspend');
+    expect(complete('audit', 'verify', '--fi')).toBe('--file');
     expect(complete('--output', 'json', 'principal', 'suspend', 'w', '--rea')).toBe('--reason');
   });
 });

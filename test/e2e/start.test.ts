@@ -51,6 +51,8 @@ describeWithCloud('npm start', () => {
     for (const line of [
       '401 {"message": "principal suspended: Compromised credentials detected"}',
       '401 {"message": "certificate revoked: key_compromise"}',
+      'status: active → suspended',
+      'The audit chain is valid: all ',
     ])
       expect(said()).toContain(line);
 
