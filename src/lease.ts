@@ -1,7 +1,11 @@
 /** The one right to change a physical thing (an ARN, an endpoint, the truststore), with a fencing number that only grows. */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import type { Author } from './audit/stamp.ts';
+import type { Change } from './aws/change.ts';
+import { writeRow } from './aws/transact.ts';
+import { type Row, unchanged } from './aws/unchanged.ts';
+import { untilSettled } from './aws/until-settled.ts';
 import { LeaseHeld } from './errors.ts';
 import { controlKeys, tableName } from './names.ts';
 import type { World } from './world.ts';
@@ -19,16 +23,22 @@ export interface Lease {
 /** Another holder's lease counts as over only this long (ms) after its end: clocks differ by up to five seconds. */
 export const clockSkew_ms = 5_000;
 
-const leaseRow = z.object({
+const leaseSchema = z.object({
   holder: z.string().optional(),
-  fence: z.number(),
+  fence: z.number().optional(),
   expires_at: z.number().optional(),
   wanted: z.boolean().optional(),
 });
 
-const leaseKey = (thing: string): { control_id: string } => ({ control_id: controlKeys.lease(thing) });
+interface FoundLease extends z.infer<typeof leaseSchema> {
+  readonly row: Row;
+}
 
-const controls = (world: World): string => tableName(world.deployment, 'controls');
+const leaseRow = (thing: string, found: FoundLease | undefined): Pick<Change, 'table' | 'key' | 'row'> => ({
+  table: 'controls',
+  key: controlKeys.lease(thing),
+  row: found?.row,
+});
 
 /**
  * Takes the lease on `thing` for `ttl_ms`, or throws LeaseHeld at once: another has it, or an emergency wants it.
@@ -36,63 +46,51 @@ const controls = (world: World): string => tableName(world.deployment, 'controls
  */
 export async function acquireLease(
   world: World,
+  author: Author,
   thing: string,
   { holder, ttl_ms, emergency = false }: { holder: string; ttl_ms: number; emergency?: boolean },
 ): Promise<Lease> {
-  const now = world.now();
   const mine = `${holder}#${Buffer.from(world.randomBytes(8)).toString('hex')}`;
-  const expires_at = now + ttl_ms;
-  const lease = (row: unknown): Lease => ({ thing, holder: mine, fence: leaseRow.parse(row).fence, expires_at });
-  const free = '(attribute_not_exists(expires_at) OR expires_at <= :over)';
-  const unwanted = '(attribute_not_exists(wanted) OR wanted = :false)';
-  try {
-    const { Attributes } = await world.documents.send(
-      new UpdateCommand({
-        TableName: controls(world),
-        Key: leaseKey(thing),
-        UpdateExpression: `SET holder = :mine, expires_at = :until, fence = if_not_exists(fence, :zero) + :one${emergency ? ' REMOVE wanted' : ''}`,
-        ConditionExpression: emergency ? free : `${free} AND ${unwanted}`,
-        ExpressionAttributeValues: {
-          ':mine': mine,
-          ':until': expires_at,
-          ':zero': 0,
-          ':one': 1,
-          ':over': now - clockSkew_ms,
-          ...(emergency ? {} : { ':false': false }),
-        },
-        ReturnValues: 'ALL_NEW',
-      }),
-    );
-    return lease(Attributes);
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-    // The SDK repeats a request whose answer was lost; the repetition then meets the row that the first one wrote.
-    const row = await readLease(world, thing);
-    if (row?.holder === mine) return lease(row);
-    throw new LeaseHeld(
-      row?.wanted
-        ? `an emergency wants ${thing}`
-        : `${row?.holder ?? 'another holder'} is changing ${thing}; try again later`,
-    );
-  }
+  const expires_at = world.now() + ttl_ms;
+  return untilSettled(world, async () => {
+    const found = await readLease(world, thing);
+    const fence = (found?.fence ?? 0) + 1;
+    // An attempt whose answer was lost, and which a wish for the lease was written over since.
+    if (found?.holder === mine) return { thing, holder: mine, fence: found.fence ?? 0, expires_at };
+    if (found !== undefined) refuseHeld(world, thing, found, emergency);
+    const outcome = await writeRow(world, author, {
+      ...leaseRow(thing, found),
+      action: 'lease_taken',
+      set: { holder: mine, expires_at, fence },
+      remove: emergency ? ['wanted'] : [],
+      condition: unchanged(found?.row ?? {}, ['holder', 'expires_at', 'fence', 'wanted']),
+    });
+    return outcome === 'again' ? 'again' : { thing, holder: mine, fence, expires_at };
+  });
+}
+
+function refuseHeld(world: World, thing: string, found: FoundLease, emergency: boolean): void {
+  if (found.wanted && !emergency) throw new LeaseHeld(`an emergency wants ${thing}`);
+  if (found.expires_at !== undefined && found.expires_at > world.now() - clockSkew_ms)
+    throw new LeaseHeld(`${found.holder ?? 'another holder'} is changing ${thing}; try again later`);
 }
 
 /** Gives the lease back; the fencing number stays. Releasing one that is already lost changes nothing. */
-export async function releaseLease(world: World, lease: Lease): Promise<void> {
-  try {
-    await world.documents.send(
-      new UpdateCommand({
-        TableName: controls(world),
-        Key: leaseKey(lease.thing),
-        UpdateExpression: 'REMOVE holder, expires_at',
-        ConditionExpression: 'holder = :holder AND fence = :fence',
-        ExpressionAttributeValues: { ':holder': lease.holder, ':fence': lease.fence },
-      }),
-    );
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
-  }
+export async function releaseLease(world: World, author: Author, lease: Lease): Promise<void> {
+  await untilSettled(world, async () => {
+    const found = await readLease(world, lease.thing);
+    if (found === undefined || !isHeldBy(lease, found)) return 'done';
+    return writeRow(world, author, {
+      ...leaseRow(lease.thing, found),
+      action: 'lease_released',
+      remove: ['holder', 'expires_at'],
+      condition: unchanged(found.row, ['holder', 'fence']),
+    });
+  });
 }
+
+const isHeldBy = ({ holder, fence }: Lease, found: FoundLease): boolean =>
+  found.holder === holder && found.fence === fence;
 
 /**
  * Checks, strongly consistently, that the lease still holds and goes on for at least `needs_ms`: the longest that the
@@ -100,8 +98,7 @@ export async function releaseLease(world: World, lease: Lease): Promise<void> {
  */
 export async function assertLease(world: World, lease: Lease, { needs_ms }: { needs_ms: number }): Promise<void> {
   const row = await readLease(world, lease.thing);
-  if (row?.holder !== lease.holder || row.fence !== lease.fence)
-    throw new LeaseHeld(`the lease on ${lease.thing} was lost`);
+  if (row === undefined || !isHeldBy(lease, row)) throw new LeaseHeld(`the lease on ${lease.thing} was lost`);
   if (row.wanted) throw new LeaseHeld(`an emergency wants ${lease.thing}`);
   const left = (row.expires_at ?? 0) - world.now();
   if (left < needs_ms)
@@ -109,20 +106,26 @@ export async function assertLease(world: World, lease: Lease, { needs_ms }: { ne
 }
 
 /** An emergency asks for the lease: the holder's next check stops it, and none but an emergency may take it after. */
-export async function wantLease(world: World, thing: string): Promise<void> {
-  await world.documents.send(
-    new UpdateCommand({
-      TableName: controls(world),
-      Key: leaseKey(thing),
-      UpdateExpression: 'SET wanted = :true, fence = if_not_exists(fence, :zero)',
-      ExpressionAttributeValues: { ':true': true, ':zero': 0 },
-    }),
-  );
+export async function wantLease(world: World, author: Author, thing: string): Promise<void> {
+  await untilSettled(world, async () => {
+    const found = await readLease(world, thing);
+    if (found?.wanted) return 'done';
+    return writeRow(world, author, {
+      ...leaseRow(thing, found),
+      action: 'lease_wanted',
+      set: { wanted: true, ...(found?.fence === undefined ? { fence: 0 } : {}) },
+      condition: unchanged(found?.row ?? {}, ['fence']),
+    });
+  });
 }
 
-async function readLease(world: World, thing: string): Promise<z.infer<typeof leaseRow> | undefined> {
+async function readLease(world: World, thing: string): Promise<FoundLease | undefined> {
   const { Item } = await world.documents.send(
-    new GetCommand({ TableName: controls(world), Key: leaseKey(thing), ConsistentRead: true }),
+    new GetCommand({
+      TableName: tableName(world.deployment, 'controls'),
+      Key: { control_id: controlKeys.lease(thing) },
+      ConsistentRead: true,
+    }),
   );
-  return Item === undefined ? undefined : leaseRow.parse(Item);
+  return Item === undefined ? undefined : { ...leaseSchema.parse(Item), row: Item };
 }

@@ -1,4 +1,5 @@
 /** Carries the errors of src/errors.ts across an invocation of one function by another, which keeps a name and a message only. */
+import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import { EverleafError, errorKinds, InvalidInput } from './errors.ts';
 
@@ -35,20 +36,23 @@ const parseJson = (text: string): unknown => {
   }
 };
 
+/** What a handler is told of its run. */
+export type Invocation = Pick<Context, 'awsRequestId' | 'getRemainingTimeInMillis'>;
+
 /**
  * Builds the handler of a function that others invoke by name: parses the payload, and throws errors so that
  * `invokeFunction` can rebuild them.
  */
 export const internal =
-  <T>(schema: z.ZodType<T>, handle: (payload: T) => Promise<unknown>) =>
-  async (payload: unknown): Promise<unknown> => {
+  <T>(schema: z.ZodType<T>, handle: (payload: T, context: Invocation) => Promise<unknown>) =>
+  async (payload: unknown, context: Invocation): Promise<unknown> => {
     try {
       const parsed = schema.safeParse(payload);
       if (!parsed.success) {
         const issue = parsed.error.issues[0];
         throw new InvalidInput(issue?.path.join('.') || 'body', issue?.message ?? 'is invalid');
       }
-      return await handle(parsed.data);
+      return await handle(parsed.data, context);
     } catch (error) {
       throw toRemote(error);
     }

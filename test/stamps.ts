@@ -1,8 +1,11 @@
 /** What seals the stamps of the tests' worlds, and of the functions that tests call. */
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import type { Author } from '../src/audit/stamp.ts';
 import type { TestEmulator } from './emulator.ts';
 
 export const testStampKey: Uint8Array = new Uint8Array(32).fill(7);
+
+export const testAuthor: Author = { actor: 'function:test', request_id: 'a-request' };
 
 /** Id of a new key in KMS, for STAMP_KEY_ID. */
 export const makeStampKey = async (emulator: TestEmulator): Promise<string> => {

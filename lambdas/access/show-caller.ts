@@ -1,4 +1,7 @@
 /** GET /whoami: the caller as the gate saw it. */
 import { route, takesNothing } from '../../src/http/route.ts';
 
-export const handler = route(takesNothing, async ({ caller }) => ({ status: 200, body: caller }));
+export const handler = route(takesNothing, async ({ caller: { request_id: _request, ...caller } }) => ({
+  status: 200,
+  body: caller,
+}));

@@ -1,5 +1,6 @@
 /** Invoked by `everleaf bootstrap`: a new key and certificate for the server, into SSM. */
 import { z } from 'zod';
+import { functionAuthor } from '../../src/audit/author.ts';
 import { renewServerCertificate } from '../../src/authority/renew-server-certificate.ts';
 import { domainSchema } from '../../src/authority/sign-request.ts';
 import { openParameters } from '../../src/aws/parameters.ts';
@@ -9,10 +10,11 @@ import { internal } from '../../src/remote-error.ts';
 
 const payload = z.strictObject({ domain: domainSchema.optional() });
 
-export const handler = internal(payload, ({ domain: asked }) => {
+export const handler = internal(payload, ({ domain: asked }, invocation) => {
   const world = worldFromEnvironment();
   return renewServerCertificate(
     { ...world, sign: signThroughFunction(world.deployment), parameters: openParameters(world.deployment) },
+    functionAuthor('renew-server-certificate', invocation),
     { domain: domainSchema.parse(process.env.DOMAIN_NAME), asked },
   );
 });

@@ -1,7 +1,7 @@
 /** Adds and removes certificate authorities that the domain accepts: `{add?: [PEM], remove?: [SHA-256 in hex]}`. */
 import { Logger } from '@aws-lambda-powertools/logger';
-import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import { functionAuthor } from '../../src/audit/author.ts';
 import { updateTruststore } from '../../src/authority/truststore.ts';
 import { truststoreWorld } from '../../src/aws/truststore-world.ts';
 import { internal } from '../../src/remote-error.ts';
@@ -12,12 +12,12 @@ const change = z.strictObject({
   remove: z.array(z.string().max(200)).max(100).optional(),
 });
 
-export const handler = (event: unknown, context: Context): Promise<unknown> =>
-  internal(change, async (input) => {
-    const state = await updateTruststore(
-      truststoreWorld(() => context.getRemainingTimeInMillis()),
-      input,
-    );
-    if (state.warnings.length > 0) logger.warn('truststore warnings', { warnings: state.warnings });
-    return state;
-  })(event);
+export const handler = internal(change, async (input, invocation) => {
+  const state = await updateTruststore(
+    truststoreWorld(() => invocation.getRemainingTimeInMillis()),
+    functionAuthor('update-truststore', invocation),
+    input,
+  );
+  if (state.warnings.length > 0) logger.warn('truststore warnings', { warnings: state.warnings });
+  return state;
+});

@@ -1,5 +1,7 @@
 /** Who is calling: what the gate's allow handed on, parsed once. */
 import { z } from 'zod';
+import { requestIdSchema } from '../audit/author.ts';
+import type { Author } from '../audit/stamp.ts';
 import { type PrincipalType, principalIdSchema, principalTypeSchema } from '../principal/principal.ts';
 
 export interface Caller {
@@ -8,6 +10,8 @@ export interface Caller {
   readonly serial_number: string;
   /** The generation that the gate read for this request; what is issued on its strength must still be of it. */
   readonly generation: number;
+  /** API Gateway's. */
+  readonly request_id: string;
 }
 
 /** API Gateway hands the authorizer's context on as strings, whatever their type was. */
@@ -21,5 +25,11 @@ const contextSchema = z.object({
     .transform(Number),
 });
 
-/** The caller from `requestContext.authorizer`; null when the gate did not stand in front, which is refused. */
-export const readCaller = (context: unknown): Caller | null => contextSchema.safeParse(context).data ?? null;
+/** The caller from API Gateway's `requestContext`; null when the gate did not stand in front, which is refused. */
+export const readCaller = (context: { readonly authorizer?: unknown; readonly requestId?: unknown }): Caller | null => {
+  const caller = contextSchema.safeParse(context.authorizer).data;
+  return caller === undefined ? null : { ...caller, request_id: requestIdSchema.parse(context.requestId) };
+};
+
+/** Of what the caller changes. */
+export const authorOf = ({ principal_id, request_id }: Caller): Author => ({ actor: principal_id, request_id });

@@ -2,7 +2,8 @@
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { batchGet } from '../aws/batch-get.ts';
-import type { Step } from '../aws/transact.ts';
+import type { Change } from '../aws/change.ts';
+import type { Row } from '../aws/unchanged.ts';
 import { standingOf } from '../certificate/certificate.ts';
 import { findCertificates } from '../certificate/find-certificates.ts';
 import { readGeneration } from '../certificate/generation.ts';
@@ -11,25 +12,33 @@ import { controlKeys, tableName } from '../names.ts';
 import { parsePrincipal } from '../principal/principal.ts';
 import type { World } from '../world.ts';
 
+const adminsRow = z.object({ principal_ids: z.set(z.string()).catch(new Set()) });
+
 /** The row in `controls` that names every principal of type admin; every change to who can get in raises its version. */
-const Key = { control_id: controlKeys.admins };
-const adminsRow = z.object({
-  principal_ids: z.set(z.string()).catch(new Set()),
-  version: z.number().int().optional().catch(undefined),
+const readAdmins = async (world: World): Promise<{ row: Row | undefined; principal_ids: ReadonlySet<string> }> => {
+  const { Item } = await world.documents.send(
+    new GetCommand({
+      TableName: tableName(world.deployment, 'controls'),
+      Key: { control_id: controlKeys.admins },
+      ConsistentRead: true,
+    }),
+  );
+  return { row: Item, principal_ids: adminsRow.parse(Item ?? {}).principal_ids };
+};
+
+const changeAdmins = (row: Row | undefined, action: string, set: Change['set'] = {}): Change => ({
+  table: 'controls',
+  key: controlKeys.admins,
+  row,
+  action,
+  set,
 });
 
-/** Enters a principal into the list of admins. */
-export const enlistAdmin = (world: World, principal_id: string): Step => ({
-  item: {
-    Update: {
-      TableName: tableName(world.deployment, 'controls'),
-      Key,
-      UpdateExpression: 'ADD principal_ids :id, version :one',
-      ExpressionAttributeValues: { ':id': new Set([principal_id]), ':one': 1 },
-    },
-  },
-  otherwise: 'again',
-});
+/** Enters a principal into the list of admins. `action`: that of the operation. */
+export const enlistAdmin = async (world: World, principal_id: string, action: string): Promise<Change> => {
+  const { row, principal_ids } = await readAdmins(world);
+  return changeAdmins(row, action, { principal_ids: new Set([...principal_ids, principal_id]) });
+};
 
 /** What a change takes away: a principal as a whole, or certificates. */
 export interface Removing {
@@ -61,20 +70,10 @@ const oneGetsIn = async (world: World, ids: readonly string[], removing: Removin
  */
 export const guardLastAdmin = async (
   world: World,
-  { removing, force }: { readonly removing: Removing; readonly force: boolean },
-): Promise<Step> => {
-  const TableName = tableName(world.deployment, 'controls');
-  const update = { TableName, Key, UpdateExpression: 'ADD version :one' };
-  const one = { ':one': 1 };
-  if (force) return { item: { Update: { ...update, ExpressionAttributeValues: one } }, otherwise: 'again' };
-
-  const { Item } = await world.documents.send(new GetCommand({ TableName, Key, ConsistentRead: true }));
-  const { principal_ids, version } = adminsRow.parse(Item ?? {});
-  if (!(await oneGetsIn(world, [...principal_ids], removing)))
+  { removing, force, action }: { readonly removing: Removing; readonly force: boolean; readonly action: string },
+): Promise<Change> => {
+  const { row, principal_ids } = await readAdmins(world);
+  if (!force && !(await oneGetsIn(world, [...principal_ids], removing)))
     throw new Conflict('no admin who can get in would be left; issue another admin a certificate first, or use force');
-  const unchanged =
-    version === undefined
-      ? { ConditionExpression: 'attribute_not_exists(version)', ExpressionAttributeValues: one }
-      : { ConditionExpression: 'version = :read', ExpressionAttributeValues: { ...one, ':read': version } };
-  return { item: { Update: { ...update, ...unchanged } }, otherwise: 'again' };
+  return changeAdmins(row, action);
 };

@@ -49,7 +49,12 @@ export interface Stamped {
 
 /** `row_version` of the product's first write is 1; what somebody typed in its place counts as none. */
 export const nextVersion = (row_version: unknown): number =>
-  typeof row_version === 'number' && Number.isSafeInteger(row_version) && row_version > 0 ? row_version + 1 : 1;
+  typeof row_version === 'number' &&
+  Number.isSafeInteger(row_version) &&
+  row_version > 0 &&
+  row_version < Number.MAX_SAFE_INTEGER
+    ? row_version + 1
+    : 1;
 
 const macOf = (key: Uint8Array, stamped: Stamped, stamp: Omit<Stamp, 'mac'>): Buffer => {
   const { deployment, table, version, image } = stamped;

@@ -1,9 +1,10 @@
 /** What has to be there before the domain can be: a root in the truststore, `ca-cert`, and generation 0. */
-import { TransactionCanceledException } from '@aws-sdk/client-dynamodb';
-import { TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
+import type { Author } from '../audit/stamp.ts';
 import { batchGet } from '../aws/batch-get.ts';
+import type { Change } from '../aws/change.ts';
 import { assertCreating, isFirstRollback } from '../aws/custom-resource.ts';
 import type { Parameters } from '../aws/parameters.ts';
+import { transact } from '../aws/transact.ts';
 import type { TruststoreObject } from '../aws/truststore.ts';
 import { Conflict, LeaseHeld, Unavailable } from '../errors.ts';
 import { acquireLease, releaseLease } from '../lease.ts';
@@ -35,7 +36,8 @@ const reserve_ms = 20_000;
  * for IAM, which needs seconds to know a role that was just made.
  * @throws Conflict, Unavailable
  */
-export const prepareAuthority = (world: PreparationWorld): Promise<void> => patiently(world, () => prepareOnce(world));
+export const prepareAuthority = (world: PreparationWorld, author: Author): Promise<void> =>
+  patiently(world, () => prepareOnce(world, author));
 
 async function patiently(world: PreparationWorld, work: () => Promise<void>): Promise<void> {
   for (;;) {
@@ -49,8 +51,8 @@ async function patiently(world: PreparationWorld, work: () => Promise<void>): Pr
   }
 }
 
-async function prepareOnce(world: PreparationWorld): Promise<void> {
-  const lease = await acquireLease(world, leasedThings.truststore, {
+async function prepareOnce(world: PreparationWorld, author: Author): Promise<void> {
+  const lease = await acquireLease(world, author, leasedThings.truststore, {
     holder: 'prepare-authority',
     ttl_ms: truststoreLease_ms,
   });
@@ -76,9 +78,9 @@ async function prepareOnce(world: PreparationWorld): Promise<void> {
       await mayWrite();
       await world.parameters.write('ca-cert', roots, 'plain');
     }
-    await writeGeneration(world, mayWrite);
+    await writeGeneration(world, author, mayWrite);
   } finally {
-    await releaseLease(world, lease);
+    await releaseLease(world, author, lease);
   }
 }
 
@@ -87,14 +89,14 @@ async function prepareOnce(world: PreparationWorld): Promise<void> {
  * deployment from beginning. An update, its rollback and the deletion of the stack touch nothing. Waits as the
  * preparation does. @throws LeaseHeld when another holder is not done in time; the deletion may be repeated
  */
-export async function unprepareAuthority(world: PreparationWorld): Promise<'removed' | 'kept'> {
+export async function unprepareAuthority(world: PreparationWorld, author: Author): Promise<'removed' | 'kept'> {
   if (!isFirstRollback(await world.stackStatus())) return 'kept';
-  await patiently(world, () => removeOnce(world));
+  await patiently(world, () => removeOnce(world, author));
   return 'removed';
 }
 
-async function removeOnce(world: PreparationWorld): Promise<void> {
-  const lease = await acquireLease(world, leasedThings.truststore, {
+async function removeOnce(world: PreparationWorld, author: Author): Promise<void> {
+  const lease = await acquireLease(world, author, leasedThings.truststore, {
     holder: 'unprepare-authority',
     ttl_ms: truststoreLease_ms,
   });
@@ -104,32 +106,33 @@ async function removeOnce(world: PreparationWorld): Promise<void> {
     await stillOurs(world, lease);
     await world.removeBundle();
   } finally {
-    await releaseLease(world, lease);
+    await releaseLease(world, author, lease);
   }
 }
 
 /** All copies in one transaction, or none; copies that are there, whatever they say, stay. */
-async function writeGeneration(world: World, mayWrite: () => Promise<void>): Promise<void> {
-  const TableName = tableName(world.deployment, 'controls');
-  const keys = Array.from({ length: generationCopies }, (_, copy) => ({ control_id: controlKeys.generation(copy) }));
-  const present = async (): Promise<number> => (await batchGet(world, TableName, keys)).length;
-  if ((await present()) === generationCopies) return;
-  await mayWrite();
-  try {
-    await world.documents.send(
-      new TransactWriteCommand({
-        TransactItems: keys.map((key) => ({
-          Put: {
-            TableName,
-            Item: { ...key, generation: 0 },
-            ConditionExpression: 'attribute_not_exists(control_id)',
-          },
-        })),
-      }),
+async function writeGeneration(world: World, author: Author, mayWrite: () => Promise<void>): Promise<void> {
+  const keys = Array.from({ length: generationCopies }, (_, copy) => controlKeys.generation(copy));
+  const table = tableName(world.deployment, 'controls');
+  const isPresent = async (): Promise<boolean> => {
+    const rows = await batchGet(
+      world,
+      table,
+      keys.map((control_id) => ({ control_id })),
     );
-  } catch (error) {
-    if (!(error instanceof TransactionCanceledException)) throw error;
-    if ((await present()) !== generationCopies)
-      throw new Conflict('some copies of the generation are missing; restore the controls table');
-  }
+    return rows.length === generationCopies;
+  };
+  if (await isPresent()) return;
+  await mayWrite();
+  const copies = keys.map(
+    (key): Change => ({
+      table: 'controls',
+      key,
+      row: undefined,
+      action: 'generation_prepared',
+      set: { generation: 0 },
+    }),
+  );
+  if ((await transact(world, author, copies)) === 'again' && !(await isPresent()))
+    throw new Conflict('some copies of the generation are missing; restore the controls table');
 }

@@ -1,5 +1,6 @@
 /** Renews the server's certificate and key: made here, kept in SSM, told to nobody. */
 import { X509Certificate } from 'node:crypto';
+import type { Author } from '../audit/stamp.ts';
 import type { Parameters } from '../aws/parameters.ts';
 import { backdate_ms, day_ms, serverLifetime_days, validityFrom } from '../certificate/lifetime.ts';
 import { newSerial } from '../certificate/serial.ts';
@@ -36,10 +37,11 @@ const needs_ms = 90_000;
  */
 export const renewServerCertificate = async (
   world: ServerWorld,
+  author: Author,
   { domain, asked = domain }: { readonly domain: string; readonly asked?: string | undefined },
 ): Promise<ServerCertificate> => {
   if (asked !== domain) throw new InvalidInput('domain', `is not this deployment's, which is ${domain}`);
-  const lease = await acquireLease(world, leasedThings.serverCertificate, {
+  const lease = await acquireLease(world, author, leasedThings.serverCertificate, {
     holder: 'renew-server-certificate',
     ttl_ms: lease_ms,
   });
@@ -67,6 +69,6 @@ export const renewServerCertificate = async (
       expires_at: Date.parse(certificate.validTo),
     };
   } finally {
-    await releaseLease(world, lease);
+    await releaseLease(world, author, lease);
   }
 };

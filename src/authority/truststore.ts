@@ -1,5 +1,6 @@
 /** Changes whom the domain trusts. This and the preparation before it are the truststore's only writers, under one lease. */
 import type { X509Certificate } from 'node:crypto';
+import type { Author } from '../audit/stamp.ts';
 import type { DomainTruststore, MutualTlsDomain } from '../aws/domain.ts';
 import type { Parameters } from '../aws/parameters.ts';
 import type { TruststoreObject } from '../aws/truststore.ts';
@@ -44,8 +45,12 @@ const poll_ms = 2_000;
  * again after a crash, with the same change or with none, it finishes what was begun.
  * @throws InvalidInput, Conflict, LeaseHeld, Unavailable
  */
-export async function updateTruststore(world: TruststoreWorld, change: BundleChange): Promise<TruststoreState> {
-  const lease = await acquireLease(world, leasedThings.truststore, {
+export async function updateTruststore(
+  world: TruststoreWorld,
+  author: Author,
+  change: BundleChange,
+): Promise<TruststoreState> {
+  const lease = await acquireLease(world, author, leasedThings.truststore, {
     holder: 'update-truststore',
     ttl_ms: truststoreLease_ms,
   });
@@ -73,7 +78,7 @@ export async function updateTruststore(world: TruststoreWorld, change: BundleCha
     }
     return { version: current.version, changed, certificates: listed(pem), warnings: domain.warnings };
   } finally {
-    await releaseLease(world, lease);
+    await releaseLease(world, author, lease);
   }
 }
 

@@ -27,7 +27,7 @@ const answering_ms = 10_000;
  * `handle` is raced against the function's time; what it throws becomes the reason that the deployment shows.
  */
 export const customResource =
-  (handle: (request: CustomResourceRequest, remaining_ms: () => number) => Promise<void>) =>
+  (handle: (request: CustomResourceRequest, context: Context) => Promise<void>) =>
   async (event: unknown, context: Context): Promise<void> => {
     const asked = request.parse(event);
     const answer = {
@@ -44,7 +44,7 @@ export const customResource =
       );
     });
     try {
-      await Promise.race([handle(asked, () => context.getRemainingTimeInMillis()), timeIsUp]);
+      await Promise.race([handle(asked, context), timeIsUp]);
       await put(asked.ResponseURL, { Status: 'SUCCESS', ...answer });
     } catch (error) {
       const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -8,10 +8,19 @@ const length = 32;
 export const stampKeyMessage = ({ name, environment }: Deployment): string =>
   `everleaf stamp key 1 ${name}/${environment}`;
 
+export interface StampKeySource {
+  /** Names an HMAC_256 key in KMS. */
+  readonly keyId: string | undefined;
+  readonly client?: KMSClient;
+}
+
 const buildClient = (): KMSClient =>
   new KMSClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } });
 
-const derive = async (deployment: Deployment, KeyId: string | undefined, client: KMSClient): Promise<Uint8Array> => {
+const derive = async (
+  deployment: Deployment,
+  { keyId: KeyId, client = buildClient() }: StampKeySource,
+): Promise<Uint8Array> => {
   if (!KeyId) throw new Error('STAMP_KEY_ID must name the key that seals the stamps');
   const { Mac } = await client.send(
     new GenerateMacCommand({
@@ -25,17 +34,13 @@ const derive = async (deployment: Deployment, KeyId: string | undefined, client:
 };
 
 /**
- * 32 bytes, asked for when first needed; `keyId` names an HMAC_256 key in KMS. A try that fails is not remembered.
+ * 32 bytes, asked for when first needed. A try that fails is not remembered.
  * @throws Error when no key is named; KMS's own errors
  */
-export const openStampKey = (
-  deployment: Deployment,
-  keyId: string | undefined,
-  makeClient: () => KMSClient = buildClient,
-): (() => Promise<Uint8Array>) => {
+export const openStampKey = (deployment: Deployment, source: StampKeySource): (() => Promise<Uint8Array>) => {
   let asked: Promise<Uint8Array> | undefined;
   return () => {
-    asked ??= derive(deployment, keyId, makeClient()).catch((error: unknown) => {
+    asked ??= derive(deployment, source).catch((error: unknown) => {
       asked = undefined;
       throw error;
     });

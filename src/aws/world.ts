@@ -38,7 +38,7 @@ export const worldFromEnvironment = (): World => {
     documents: documentClient(
       new DynamoDBClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } }),
     ),
-    stampKey: openStampKey(deployment, process.env.STAMP_KEY_ID),
+    stampKey: openStampKey(deployment, { keyId: process.env.STAMP_KEY_ID }),
   };
   return world;
 };

@@ -1,5 +1,6 @@
 /** A certificate: what its row says, read so that a row edited by hand never crashes a read and never looks better than it is. */
 import { z } from 'zod';
+import type { Row } from '../aws/unchanged.ts';
 import { recordInvalid } from '../principal/principal.ts';
 import type { Generation } from './generation.ts';
 
@@ -52,6 +53,8 @@ export interface Certificate extends Partial<Omit<CertificateRow, 'expiry_bucket
   readonly serial_number: string;
   /** true for anything but a BOOL false, as the gate has it. */
   readonly revoked: boolean;
+  /** The row as it was read, for the condition that it still is. */
+  readonly row: Row;
 }
 
 const text = z.string().optional().catch(undefined);
@@ -76,10 +79,10 @@ const rowSchema = z.object({
 });
 
 /** Reads a row of the certificates table, or of one of its indexes. */
-export const parseCertificate = (item: Readonly<Record<string, unknown>>): Certificate => {
+export const parseCertificate = (item: Row): Certificate => {
   const { serial_number, revoked, ...row } = rowSchema.parse(item);
   const present = Object.entries(row).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(present), serial_number, revoked: revoked !== false };
+  return { ...Object.fromEntries(present), serial_number, revoked: revoked !== false, row: item };
 };
 
 export interface Standing {
@@ -108,9 +111,9 @@ export const mayStillBeUsed = ({ revoked, expires_at }: Certificate, now: number
   !revoked && expires_at !== undefined && expires_at > now;
 
 /** What the API shows of a certificate. Times in ms since the epoch. */
-export type CertificateView = Omit<Certificate, 'revoked'> & Standing;
+export type CertificateView = Omit<Certificate, 'revoked' | 'row'> & Standing;
 
 export const viewCertificate = (certificate: Certificate, current: Generation, now: number): CertificateView => {
-  const { revoked: _revoked, revocation_reason: _reason, ...rest } = certificate;
+  const { revoked: _revoked, revocation_reason: _reason, row: _row, ...rest } = certificate;
   return { ...rest, ...standingOf(certificate, current, now) };
 };

@@ -1,10 +1,12 @@
 /** Issues a certificate to a principal from its CSR, on the word of a caller who may change that principal. */
-import type { Caller } from '../access/caller.ts';
+import { authorOf, type Caller } from '../access/caller.ts';
 import { mustReach, type Reach } from '../access/roles.ts';
 import { getPrincipal } from '../principal/get-principal.ts';
 import { type Issued, type IssuingWorld, issue } from './issue.ts';
 import { day_ms, defaultLifetime_days } from './lifetime.ts';
-import { admitActive, writeActive } from './subject-row.ts';
+import { admitActive } from './subject-row.ts';
+
+const action = 'certificate_issued';
 
 export interface IssueRequest {
   readonly caller: Caller;
@@ -23,7 +25,8 @@ export const issueCertificate = async (world: IssuingWorld, request: IssueReques
     csr,
     lifetime_ms: lifetime_days * day_ms,
     caller,
-    admit: admitActive(principal_id),
-    writeSubject: writeActive(world, principal_id),
+    author: authorOf(caller),
+    action,
+    admit: admitActive(principal_id, action),
   });
 };

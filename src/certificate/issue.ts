@@ -2,14 +2,16 @@
 import { X509Certificate } from 'node:crypto';
 import type { Caller } from '../access/caller.ts';
 import { callerCertificateStands, callerIsActive, generationIs } from '../access/caller-stands.ts';
+import type { Author } from '../audit/stamp.ts';
 import { type Csr, readCsr } from '../authority/csr.ts';
 import { checkRequest } from '../authority/csr-request.ts';
 import { clientProfile } from '../authority/profile.ts';
 import { sha256 } from '../authority/public-key.ts';
 import type { Sign } from '../authority/sign-request.ts';
-import { type Step, transact, untilSettled } from '../aws/transact.ts';
+import type { Change } from '../aws/change.ts';
+import { type Step, transact } from '../aws/transact.ts';
+import { untilSettled } from '../aws/until-settled.ts';
 import { Conflict, NotAllowed } from '../errors.ts';
-import { tableName } from '../names.ts';
 import { findPrincipal } from '../principal/get-principal.ts';
 import type { Principal, PrincipalType } from '../principal/principal.ts';
 import type { World } from '../world.ts';
@@ -45,10 +47,17 @@ export interface Order {
   readonly caller: Caller | null;
   /** The serial of the caller's certificate, when this renews it. */
   readonly renewed_from?: string;
-  /** Refuses the subject as it is read, or says of which type it is. */
-  readonly admit: (subject: Principal | null) => PrincipalType;
+  /** `function:…`, for what AWS let in. */
+  readonly author: Author;
+  readonly action: 'certificate_issued' | 'certificate_renewed';
+  /** Refuses the subject as it is read, or admits it. */
+  readonly admit: (subject: Principal | null) => Admitted;
+}
+
+export interface Admitted {
+  readonly type: PrincipalType;
   /** Writes the subject's row on condition that it is still the one read. */
-  readonly writeSubject: (subject: Principal | null, serials: Serials) => Step[];
+  readonly write: (serials: Serials) => readonly Change[] | Promise<readonly Change[]>;
 }
 
 export interface Serials {
@@ -72,14 +81,14 @@ export const issue = async (world: IssuingWorld, order: Order): Promise<Issued> 
   let draft: Draft | undefined;
   let generation = order.caller?.generation;
   return untilSettled(world, async () => {
-    const [subject, current] = await Promise.all([
+    const [subject, current, keyRow] = await Promise.all([
       findPrincipal(world, order.principal_id),
       readGeneration(world),
       checkKnownKey(world, csr.key.public_key_sha256, order.principal_id),
     ]);
     // An answer was lost, but what it said was done.
     if (draft !== undefined && subject?.live_serials.includes(draft.row.serial_number)) return issued(draft);
-    const type = order.admit(subject);
+    const { type, write } = order.admit(subject);
     generation ??= current.generation;
     if (generation !== current.generation) throw new NotAllowed('an emergency began meanwhile; try again');
     const recorded = await findCertificates(world, subject?.live_serials ?? []);
@@ -100,14 +109,14 @@ export const issue = async (world: IssuingWorld, order: Order): Promise<Issued> 
       certificates_version: (subject?.certificates_version ?? 0) + 1,
     };
     const steps: Step[] = [
-      ...order.writeSubject(subject, serials),
+      ...(await write(serials)),
       generationIs(world, generation),
       ...callerSteps(world, order),
-      claimKey(world, csr.key.public_key_sha256, order.principal_id),
+      claimKey(world, keyRow, { public_key_sha256: csr.key.public_key_sha256, principal_id: order.principal_id }),
       ...keySteps,
-      putCertificate(world, draft.row),
+      createCertificate(draft.row, order.action),
     ];
-    return (await transact(world, steps)) === 'again' ? 'again' : issued(draft);
+    return (await transact(world, order.author, steps)) === 'again' ? 'again' : issued(draft);
   });
 };
 
@@ -173,13 +182,10 @@ const callerSteps = (world: World, { caller, principal_id }: Order): Step[] =>
         ...(caller.principal_id === principal_id ? [] : [callerIsActive(world, caller)]),
       ];
 
-const putCertificate = (world: World, row: CertificateRow): Step => ({
-  item: {
-    Put: {
-      TableName: tableName(world.deployment, 'certificates'),
-      Item: { ...row },
-      ConditionExpression: 'attribute_not_exists(serial_number)',
-    },
-  },
-  otherwise: 'again',
+const createCertificate = (row: CertificateRow, action: string): Change => ({
+  table: 'certificates',
+  key: row.serial_number,
+  row: undefined,
+  action,
+  set: { ...row },
 });

@@ -1,8 +1,10 @@
 /** What `controls` knows of a public key: it belongs to one principal, and a compromised one is never accepted again. */
 import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
+import type { Change } from '../aws/change.ts';
 import { queryAll } from '../aws/query-all.ts';
 import type { Step } from '../aws/transact.ts';
+import { type Row, unchanged } from '../aws/unchanged.ts';
 import { InvalidInput } from '../errors.ts';
 import { certificateIndexes, controlKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
@@ -15,9 +17,13 @@ const rowSchema = z.object({
 
 /**
  * Refuses a key that is compromised or another principal's. Certificates that a break-glass edit revoked for
- * key_compromise count as well, though no row of the key says so. @throws InvalidInput on `csr`
+ * key_compromise count as well, though no row of the key says so. Answers the key's row. @throws InvalidInput on `csr`
  */
-export const checkKnownKey = async (world: World, public_key_sha256: string, principal_id: string): Promise<void> => {
+export const checkKnownKey = async (
+  world: World,
+  public_key_sha256: string,
+  principal_id: string,
+): Promise<Row | undefined> => {
   const [{ Item }, revoked] = await Promise.all([
     world.documents.send(
       new GetCommand({
@@ -32,6 +38,7 @@ export const checkKnownKey = async (world: World, public_key_sha256: string, pri
   if (row?.compromised !== undefined || revoked) throw compromised();
   if (row !== undefined && row.principal_id !== principal_id)
     throw new InvalidInput('csr', 'public key belongs to another principal; make a new key');
+  return Item;
 };
 
 const compromised = (): InvalidInput =>
@@ -73,30 +80,38 @@ const hasCompromisedCertificate = async (world: World, public_key_sha256: string
   return found.length > 0;
 };
 
-/** Makes the key the principal's, or fails when it is another's or compromised by then. */
-export const claimKey = (world: World, public_key_sha256: string, principal_id: string): Step => ({
-  item: {
-    Update: {
-      TableName: tableName(world.deployment, 'controls'),
-      Key: { control_id: controlKeys.key(public_key_sha256) },
-      UpdateExpression: 'SET principal_id = :principal',
-      ConditionExpression:
-        'attribute_not_exists(control_id) OR (principal_id = :principal AND attribute_not_exists(compromised))',
-      ExpressionAttributeValues: { ':principal': principal_id },
-    },
-  },
-  otherwise: 'again',
-});
+/** Makes the key the principal's, or that it is already; fails when it is another's or compromised by then. */
+export const claimKey = (
+  world: World,
+  row: Row | undefined,
+  { public_key_sha256, principal_id }: { public_key_sha256: string; principal_id: string },
+): Step =>
+  row === undefined
+    ? {
+        table: 'controls',
+        key: controlKeys.key(public_key_sha256),
+        row,
+        action: 'public_key_claimed',
+        set: { principal_id },
+      }
+    : {
+        item: {
+          ConditionCheck: {
+            TableName: tableName(world.deployment, 'controls'),
+            Key: { control_id: controlKeys.key(public_key_sha256) },
+            ConditionExpression: 'principal_id = :principal AND attribute_not_exists(compromised)',
+            ExpressionAttributeValues: { ':principal': principal_id },
+          },
+        },
+        otherwise: 'again',
+      };
 
-/** Bars the key for ever. */
-export const compromiseKey = (world: World, public_key_sha256: string, principal_id: string): Step => ({
-  item: {
-    Update: {
-      TableName: tableName(world.deployment, 'controls'),
-      Key: { control_id: controlKeys.key(public_key_sha256) },
-      UpdateExpression: 'SET compromised = :true, principal_id = if_not_exists(principal_id, :principal)',
-      ExpressionAttributeValues: { ':true': true, ':principal': principal_id },
-    },
-  },
-  otherwise: 'again',
+/** Bars the key for ever; it stays whose it is, or becomes the principal's. */
+export const compromiseKey = (row: Row | undefined, public_key_sha256: string, principal_id: string): Change => ({
+  table: 'controls',
+  key: controlKeys.key(public_key_sha256),
+  row,
+  action: 'public_key_barred',
+  set: { compromised: true, ...(row?.principal_id === undefined ? { principal_id } : {}) },
+  condition: unchanged(row ?? {}, ['principal_id']),
 });

@@ -1,12 +1,14 @@
 /** Renews the certificate that the caller presents: same principal, type, SANs and lifetime, with a new key or the old. */
-import type { Caller } from '../access/caller.ts';
+import { authorOf, type Caller } from '../access/caller.ts';
 import { Conflict, NotAllowed } from '../errors.ts';
 import type { PrincipalType } from '../principal/principal.ts';
 import type { Certificate } from './certificate.ts';
 import { findCertificate } from './find-certificates.ts';
 import { type Issued, type IssuingWorld, issue } from './issue.ts';
 import { day_ms, lifetimeOf, longestLifetime_days, renewalOpens } from './lifetime.ts';
-import { admitActive, writeActive } from './subject-row.ts';
+import { admitActive } from './subject-row.ts';
+
+const action = 'certificate_renewed';
 
 export interface RenewalRequest {
   readonly caller: Caller;
@@ -28,9 +30,10 @@ export const renewCertificate = async (world: IssuingWorld, request: RenewalRequ
     csr,
     lifetime_ms: renewedLifetime(presented, world.now(), force),
     caller,
+    author: authorOf(caller),
+    action,
     renewed_from: caller.serial_number,
-    admit: admitActive(caller.principal_id),
-    writeSubject: writeActive(world, caller.principal_id),
+    admit: admitActive(caller.principal_id, action),
   });
 };
 

@@ -4,10 +4,12 @@ import { callerCertificateStands, callerIsActive, generationIs } from '../access
 import type { Reach } from '../access/roles.ts';
 import { guardLastAdmin } from '../access/usable-admins.ts';
 import type { Step } from '../aws/transact.ts';
-import { tableName } from '../names.ts';
+import { unchanged } from '../aws/unchanged.ts';
 import { type Principal, recordInvalid } from '../principal/principal.ts';
 import type { World } from '../world.ts';
 import type { Certificate, RevocationReason } from './certificate.ts';
+
+export const revocationAction = 'certificate_revoked';
 
 export interface Revocation {
   readonly caller: Caller;
@@ -54,31 +56,35 @@ export const revoked = (
 export const revocationSteps = async (
   world: World,
   { caller, principal, reason, force, revoked_at }: Found,
-  now: readonly string[],
-  all: readonly string[] = now,
+  now: readonly Certificate[],
+  all: readonly Certificate[] = now,
 ): Promise<Step[]> => {
   const guard =
     principal?.type === 'admin' && principal.status === 'active' && all.length > 0
-      ? [await guardLastAdmin(world, { removing: { serial_numbers: all }, force })]
+      ? [
+          await guardLastAdmin(world, {
+            removing: { serial_numbers: all.map(({ serial_number }) => serial_number) },
+            force,
+            action: revocationAction,
+          }),
+        ]
       : [];
   return [
     ...now.map(
-      (serial_number): Step => ({
-        item: {
-          Update: {
-            TableName: tableName(world.deployment, 'certificates'),
-            Key: { serial_number },
-            UpdateExpression: 'SET revoked = :true, revoked_at = :now, revocation_reason = :reason',
-            ConditionExpression: 'revoked = :false',
-            ExpressionAttributeValues: { ':true': true, ':false': false, ':now': revoked_at, ':reason': reason },
-          },
-        },
-        otherwise: 'again',
+      ({ serial_number, row }): Step => ({
+        table: 'certificates',
+        key: serial_number,
+        row,
+        action: revocationAction,
+        set: { revoked: true, revoked_at, revocation_reason: reason },
+        condition: unchanged(row, ['revoked']),
       }),
     ),
     ...guard,
     generationIs(world, caller.generation),
-    ...(now.includes(caller.serial_number) ? [] : [callerCertificateStands(world, caller)]),
+    ...(now.some(({ serial_number }) => serial_number === caller.serial_number)
+      ? []
+      : [callerCertificateStands(world, caller)]),
     ...(reason === 'key_compromise' && principal?.principal_id === caller.principal_id
       ? []
       : [callerIsActive(world, caller)]),

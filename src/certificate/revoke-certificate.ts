@@ -1,6 +1,8 @@
 /** Revokes a certificate: from the moment this returns no request with it is let in. */
+import { authorOf } from '../access/caller.ts';
 import { mustReach } from '../access/roles.ts';
-import { transact, untilSettled } from '../aws/transact.ts';
+import { transact } from '../aws/transact.ts';
+import { untilSettled } from '../aws/until-settled.ts';
 import { NotAllowed, NotFound } from '../errors.ts';
 import { findPrincipal } from '../principal/get-principal.ts';
 import type { World } from '../world.ts';
@@ -26,7 +28,7 @@ export const revokeCertificate = async (world: World, input: Revocation): Promis
     const found = { ...input, certificate, principal, revoked_at };
     if (reason === 'key_compromise') return revokeCompromised(world, found, progress);
     if (certificate.revoked) return revoked(certificate, []);
-    return (await transact(world, await revocationSteps(world, found, [serial_number]))) === 'again'
+    return (await transact(world, authorOf(caller), await revocationSteps(world, found, [certificate]))) === 'again'
       ? 'again'
       : revoked({ ...certificate, revoked_at, revocation_reason: reason }, []);
   });

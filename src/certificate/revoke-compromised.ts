@@ -1,8 +1,9 @@
 /** Revokes for key_compromise: the certificate, what was renewed from it, what shares a key with those; and bars the keys. */
+import { authorOf } from '../access/caller.ts';
 import { batchGet } from '../aws/batch-get.ts';
 import { queryAll } from '../aws/query-all.ts';
 import { type Step, transact } from '../aws/transact.ts';
-import { unchanged } from '../aws/unchanged.ts';
+import { type Row, unchanged } from '../aws/unchanged.ts';
 import { NotAllowed } from '../errors.ts';
 import { certificateIndexes, controlKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
@@ -10,7 +11,7 @@ import { type Certificate, mayStillBeUsed, parseCertificate } from './certificat
 import { compromisedWith, withAncestors } from './compromised-with.ts';
 import { findCertificates } from './find-certificates.ts';
 import { compromiseKey } from './known-key.ts';
-import { type Found, type Revoked, revocationSteps, revoked } from './revocation.ts';
+import { type Found, type Revoked, revocationAction, revocationSteps, revoked } from './revocation.ts';
 
 /** A transaction has at most 100 operations; a certificate may bring its key's. */
 const mostAtOnce = 40;
@@ -47,7 +48,6 @@ export const revokeCompromised = async (
   const pending = compromised
     .filter((one) => one.serial_number === named.serial_number || mayStillBeUsed(one, world.now()))
     .filter((one) => !one.revoked)
-    .map(({ serial_number }) => serial_number)
     .sort((a, b) => rank(a, found) - rank(b, found));
   const keys = await unbarredKeys(world, compromised);
   if (pending.length === 0 && keys.length === 0)
@@ -57,29 +57,35 @@ export const revokeCompromised = async (
   const keysNow = keys.slice(0, mostSteps - now.length);
   const steps: Step[] = [
     ...(await revocationSteps(world, found, now, pending)),
-    ...keysNow.map((key) => compromiseKey(world, key, named.principal_id ?? '')),
+    ...keysNow.map(([key, row]) => compromiseKey(row, key, named.principal_id ?? '')),
     subjectStep(world, found, own),
   ];
-  if ((await transact(world, steps)) === 'again') return 'again';
-  for (const serial of now) progress.fallen.add(serial);
+  if ((await transact(world, authorOf(caller), steps)) === 'again') return 'again';
+  for (const { serial_number } of now) progress.fallen.add(serial_number);
   if (now.length < pending.length || keysNow.length < keys.length) return 'more';
   const last = named.revoked ? named : { ...named, revoked_at, revocation_reason: found.reason };
   return revoked(last, await fellWith(world, last, compromised, progress));
 };
 
 /** The named one first; the caller's own last, since without it the caller could not go on. */
-const rank = (serial: string, { certificate, caller }: Found): number =>
+const rank = ({ serial_number: serial }: Certificate, { certificate, caller }: Found): number =>
   serial === certificate.serial_number ? 0 : serial === caller.serial_number ? 2 : 1;
 
-const unbarredKeys = async (world: World, certificates: readonly Certificate[]): Promise<string[]> => {
+/** Each with its row, if it has one. */
+const unbarredKeys = async (
+  world: World,
+  certificates: readonly Certificate[],
+): Promise<(readonly [key: string, row: Row | undefined])[]> => {
   const keys = [...new Set(certificates.flatMap(({ public_key_sha256 }) => public_key_sha256 ?? []))];
   const rows = await batchGet(
     world,
     tableName(world.deployment, 'controls'),
     keys.map((key) => ({ control_id: controlKeys.key(key) })),
   );
-  const barred = new Set(rows.filter(({ compromised }) => compromised !== undefined).map((row) => row.control_id));
-  return keys.filter((key) => !barred.has(controlKeys.key(key)));
+  const known = new Map(rows.map((row) => [row.control_id, row]));
+  return keys
+    .map((key) => [key, known.get(controlKeys.key(key))] as const)
+    .filter(([, row]) => row?.compromised === undefined);
 };
 
 /** Of two that change what a principal holds, an issue or a revocation, the second reads again. */
@@ -90,22 +96,13 @@ const subjectStep = (world: World, { certificate, principal }: Found, own: boole
     const ConditionExpression = 'attribute_not_exists(principal_id)';
     return { item: { ConditionCheck: { TableName, Key, ConditionExpression } }, otherwise: 'again' };
   }
-  const { expression, names, values } = unchanged(
-    principal.row,
-    own ? ['certificates_version', 'status', 'type'] : ['certificates_version'],
-  );
   return {
-    item: {
-      Update: {
-        TableName,
-        Key: { principal_id: principal.principal_id },
-        UpdateExpression: 'SET certificates_version = :next',
-        ConditionExpression: `attribute_exists(principal_id) AND ${expression}`,
-        ExpressionAttributeNames: names,
-        ExpressionAttributeValues: { ...values, ':next': principal.certificates_version + 1 },
-      },
-    },
-    otherwise: 'again',
+    table: 'principals',
+    key: principal.principal_id,
+    row: principal.row,
+    action: revocationAction,
+    set: { certificates_version: principal.certificates_version + 1 },
+    condition: unchanged(principal.row, own ? ['certificates_version', 'status', 'type'] : ['certificates_version']),
   };
 };
 

@@ -12,7 +12,7 @@ export const eventSchema = z.object({
   multiValueQueryStringParameters: z.record(z.string(), z.array(z.string()).optional()).nullish(),
   body: z.string().nullish(),
   isBase64Encoded: z.boolean().nullish(),
-  requestContext: z.object({ authorizer: z.unknown().optional() }),
+  requestContext: z.object({ authorizer: z.unknown().optional(), requestId: z.unknown().optional() }),
 });
 export type Event = z.infer<typeof eventSchema>;
 

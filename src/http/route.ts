@@ -45,7 +45,7 @@ export const route =
   async (input: unknown): Promise<APIGatewayProxyResult> => {
     try {
       const event = eventSchema.parse(input);
-      const caller = readCaller(event.requestContext.authorizer);
+      const caller = readCaller(event.requestContext);
       if (caller === null) throw new NotAllowed('the caller is not known');
       const reach = reachOf(`${event.httpMethod} ${event.resource}`, caller.principal_type);
       if (reach === 'none') throw new NotAllowed(`the role ${caller.principal_type} may not do this`);

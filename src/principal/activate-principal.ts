@@ -1,18 +1,15 @@
 /** Lets a suspended principal in again; its certificates are as they were. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Caller } from '../access/caller.ts';
+import { authorOf, type Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { mustReach, type Reach } from '../access/roles.ts';
-import { type Step, transact, untilSettled } from '../aws/transact.ts';
+import { type Step, transact } from '../aws/transact.ts';
 import { type Row, unchanged } from '../aws/unchanged.ts';
+import { untilSettled } from '../aws/until-settled.ts';
 import { Conflict, NotAllowed } from '../errors.ts';
-import { tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { getPrincipal } from './get-principal.ts';
-import type { Principal } from './principal.ts';
-
-/** What tells one suspension from another; each request to suspend leaves another `suspension`. */
-const suspension = ['status', 'suspended_at', 'suspended_reason', 'suspension'];
+import { type Principal, suspensionRecord } from './principal.ts';
 
 /**
  * Ends the suspension that it found, never one that was made meanwhile. Activating an active principal changes nothing.
@@ -34,28 +31,23 @@ export const activatePrincipal = (
     if (principal.status === 'active') return principal;
     if (principal_id === caller.principal_id) throw new NotAllowed('nobody activates itself', 'principal_id');
     asked ??= principal.row;
-    if (!suspension.every((attribute) => isDeepStrictEqual(principal.row[attribute], asked?.[attribute])))
+    if (!['status', ...suspensionRecord].every((name) => isDeepStrictEqual(principal.row[name], asked?.[name])))
       throw new Conflict(
         `${principal_id} was suspended again meanwhile; read why before activating it`,
         'principal_id',
       );
 
-    const { expression, names, values } = unchanged(principal.row, ['type', ...suspension]);
     const activate: Step = {
-      item: {
-        Update: {
-          TableName: tableName(world.deployment, 'principals'),
-          Key: { principal_id },
-          UpdateExpression: 'SET #read_status = :active REMOVE suspended_at, suspended_reason, suspension',
-          ConditionExpression: expression,
-          ExpressionAttributeNames: names,
-          ExpressionAttributeValues: { ...values, ':active': 'active' },
-        },
-      },
-      otherwise: 'again',
+      table: 'principals',
+      key: principal_id,
+      row: principal.row,
+      action: 'principal_activated',
+      set: { status: 'active' },
+      remove: suspensionRecord,
+      condition: unchanged(principal.row, ['type', 'status', ...suspensionRecord]),
     };
     const steps = [activate, callerIsActive(world, caller), ...callerStands(world, caller)];
-    if ((await transact(world, steps)) === 'again') return 'again';
+    if ((await transact(world, authorOf(caller), steps)) === 'again') return 'again';
     const { suspended_at: _at, suspended_reason: _reason, ...rest } = principal;
     return { ...rest, status: 'active', recorded_status: 'active' };
   });

@@ -20,6 +20,9 @@ export const principalTypeSchema = z.enum(principalTypes, `must be one of ${prin
 /** The admins that `bootstrap` makes, by AWS's leave; nobody else may take their ids. */
 export const bootstrapAdmins = ['admin-bootstrap', 'admin-emergency'] as const;
 
+/** What tells one suspension from another, besides `status`; each request to suspend leaves another `suspension`. */
+export const suspensionRecord = ['suspended_at', 'suspended_reason', 'suspension'] as const;
+
 /** What stands for a reason where a row is not one the product could have written. */
 export const recordInvalid = 'record invalid';
 

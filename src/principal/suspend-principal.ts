@@ -1,15 +1,17 @@
 /** Suspends a principal: from the moment this returns no request of any of its certificates is let in. */
-import type { Caller } from '../access/caller.ts';
+import { authorOf, type Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { mustReach, type Reach } from '../access/roles.ts';
 import { guardLastAdmin } from '../access/usable-admins.ts';
-import { type Step, transact, untilSettled } from '../aws/transact.ts';
+import { type Step, transact } from '../aws/transact.ts';
 import { unchanged } from '../aws/unchanged.ts';
+import { untilSettled } from '../aws/until-settled.ts';
 import { NotAllowed } from '../errors.ts';
-import { tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { getPrincipal } from './get-principal.ts';
 import type { Principal } from './principal.ts';
+
+const action = 'principal_suspended';
 
 export interface Suspension {
   readonly caller: Caller;
@@ -33,29 +35,18 @@ export const suspendPrincipal = (world: World, input: Suspension): Promise<Princ
     mustReach(input.reach, caller, principal);
     const again = principal.recorded_status === 'suspended';
     const suspended_at = world.now();
-    const { expression, names, values } = unchanged(principal.row, ['status']);
+    const suspension = Buffer.from(world.randomBytes(8)).toString('hex');
     const suspend: Step = {
-      item: {
-        Update: {
-          TableName: tableName(world.deployment, 'principals'),
-          Key: { principal_id },
-          UpdateExpression: again
-            ? 'SET suspension = :suspension'
-            : 'SET suspension = :suspension, #read_status = :suspended, suspended_at = :now, suspended_reason = :reason',
-          ConditionExpression: `attribute_exists(principal_id) AND ${expression}`,
-          ExpressionAttributeNames: names,
-          ExpressionAttributeValues: {
-            ...values,
-            ':suspension': Buffer.from(world.randomBytes(8)).toString('hex'),
-            ...(again ? {} : { ':suspended': 'suspended', ':now': suspended_at, ':reason': reason }),
-          },
-        },
-      },
-      otherwise: 'again',
+      table: 'principals',
+      key: principal_id,
+      row: principal.row,
+      action,
+      set: again ? { suspension } : { suspension, status: 'suspended', suspended_at, suspended_reason: reason },
+      condition: unchanged(principal.row, ['status']),
     };
     const guard =
       principal.type === 'admin' && principal.status === 'active'
-        ? [await guardLastAdmin(world, { removing: { principal_id }, force })]
+        ? [await guardLastAdmin(world, { removing: { principal_id }, force, action })]
         : [];
     const steps: Step[] = [
       suspend,
@@ -63,7 +54,7 @@ export const suspendPrincipal = (world: World, input: Suspension): Promise<Princ
       ...(principal_id === caller.principal_id ? [] : [callerIsActive(world, caller)]),
       ...callerStands(world, caller),
     ];
-    if ((await transact(world, steps)) === 'again') return 'again';
+    if ((await transact(world, authorOf(caller), steps)) === 'again') return 'again';
     if (again) return principal;
     return {
       ...principal,

@@ -90,10 +90,14 @@ describeWithEmulator('the last usable admin', (emulator) => {
 
   it('cannot lose its last certificate either', async () => {
     const { a, b, world } = await twoAdmins();
+    const action = 'certificate_revoked';
     const removing = { serial_numbers: [a.serial_number] };
-    expect(await guardLastAdmin(world, { removing, force: false })).toMatchObject({ otherwise: 'again' });
+    expect(await guardLastAdmin(world, { removing, force: false, action })).toMatchObject({ key: 'admins', action });
     const both = { serial_numbers: [a.serial_number, b.serial_number] };
-    await expect(guardLastAdmin(world, { removing: both, force: false })).rejects.toThrow(Conflict);
-    expect(await guardLastAdmin(world, { removing: both, force: true })).toMatchObject({ otherwise: 'again' });
+    await expect(guardLastAdmin(world, { removing: both, force: false, action })).rejects.toThrow(Conflict);
+    expect(await guardLastAdmin(world, { removing: both, force: true, action })).toMatchObject({
+      key: 'admins',
+      action,
+    });
   });
 });

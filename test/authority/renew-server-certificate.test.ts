@@ -9,6 +9,7 @@ import { acquireLease, wantLease } from '../../src/lease.ts';
 import { leasedThings, type Parameter, parameterName } from '../../src/names.ts';
 import { makeDeployment } from '../certificate/deployment.ts';
 import { describeWithEmulator } from '../emulator.ts';
+import { testAuthor } from '../stamps.ts';
 
 const domain = 'airunner.example.com';
 
@@ -32,7 +33,7 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
 
   it('keeps key and chain together, the chain again beside, and tells neither', async () => {
     const { d, world, read } = await make();
-    const answer = await renewServerCertificate(world, { domain, asked: domain });
+    const answer = await renewServerCertificate(world, testAuthor, { domain, asked: domain });
     const key = await read('server-key');
     const cert = await read('server-cert');
     expect(key?.Type).toBe('SecureString');
@@ -48,7 +49,7 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
 
   it('serves this deployment’s domain and no other that it is asked for', async () => {
     const { world } = await make();
-    await expect(renewServerCertificate(world, { domain, asked: 'other.example' })).rejects.toMatchObject({
+    await expect(renewServerCertificate(world, testAuthor, { domain, asked: 'other.example' })).rejects.toMatchObject({
       name: 'InvalidInput',
       field: 'domain',
     });
@@ -56,8 +57,8 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
 
   it('makes a new key each time and leaves the version before restorable', async () => {
     const { world, history } = await make();
-    await renewServerCertificate(world, { domain });
-    await renewServerCertificate(world, { domain });
+    await renewServerCertificate(world, testAuthor, { domain });
+    await renewServerCertificate(world, testAuthor, { domain });
     const versions = (await history('server-key')).map(({ Value }) => Value ?? '');
     expect(versions).toHaveLength(2);
     expect(versions.map(matches)).toEqual([true, true]);
@@ -67,29 +68,31 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
 
   it('heals, when it is run again, what died between the two writes', async () => {
     const { world, read } = await make();
-    await renewServerCertificate(world, { domain });
+    await renewServerCertificate(world, testAuthor, { domain });
     const write = vi.fn(async (...args: Parameters<ServerWorld['parameters']['write']>) => {
       if (args[0] === 'server-cert') throw new Error('crash');
       await world.parameters.write(...args);
     });
-    await expect(renewServerCertificate({ ...world, parameters: { write } }, { domain })).rejects.toThrow('crash');
+    await expect(renewServerCertificate({ ...world, parameters: { write } }, testAuthor, { domain })).rejects.toThrow(
+      'crash',
+    );
     const between = (await read('server-key'))?.Value ?? '';
     expect(matches(between)).toBe(true);
     expect(between.endsWith((await read('server-cert'))?.Value ?? '?')).toBe(false);
-    await renewServerCertificate(world, { domain });
+    await renewServerCertificate(world, testAuthor, { domain });
     expect((await read('server-key'))?.Value?.endsWith((await read('server-cert'))?.Value ?? '?')).toBe(true);
   });
 
   it('waits for nobody: another run, or an emergency that wants the lease, stops it before it writes', async () => {
     const { world, read } = await make();
-    await acquireLease(world, leasedThings.serverCertificate, { holder: 'another', ttl_ms: 60_000 });
-    await expect(renewServerCertificate(world, { domain })).rejects.toThrow(LeaseHeld);
+    await acquireLease(world, testAuthor, leasedThings.serverCertificate, { holder: 'another', ttl_ms: 60_000 });
+    await expect(renewServerCertificate(world, testAuthor, { domain })).rejects.toThrow(LeaseHeld);
     const wanted = await make();
     const sign: ServerWorld['sign'] = async (request) => {
-      await wantLease(wanted.world, leasedThings.serverCertificate);
+      await wantLease(wanted.world, testAuthor, leasedThings.serverCertificate);
       return wanted.world.sign(request);
     };
-    await expect(renewServerCertificate({ ...wanted.world, sign }, { domain })).rejects.toThrow(LeaseHeld);
+    await expect(renewServerCertificate({ ...wanted.world, sign }, testAuthor, { domain })).rejects.toThrow(LeaseHeld);
     await expect(read('server-key')).rejects.toThrow();
     await expect(wanted.read('server-key')).rejects.toThrow();
   });
@@ -107,10 +110,12 @@ describeWithEmulator('renewing the server’s certificate', (emulator) => {
       { step: 'initialize' },
     );
     const parameters = openParameters(world.deployment, refusing);
-    const error = await renewServerCertificate({ ...world, parameters }, { domain }).catch((thrown: unknown) => thrown);
+    const error = await renewServerCertificate({ ...world, parameters }, testAuthor, { domain }).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(written).toContain('PRIVATE KEY');
     expect(inspect(error, { depth: null })).toContain('ValidationException');
     expect(inspect(error, { depth: null })).not.toContain('PRIVATE KEY');
-    await renewServerCertificate(world, { domain });
+    await renewServerCertificate(world, testAuthor, { domain });
   });
 });

@@ -10,6 +10,7 @@ import { Conflict, InvalidInput, LeaseHeld, Unavailable } from '../../src/errors
 import { acquireLease, wantLease } from '../../src/lease.ts';
 import { leasedThings } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
+import { testAuthor } from '../stamps.ts';
 import { makeRoot, makeTruststore, sha256Of, type TestTruststore } from './truststore-deployment.ts';
 
 const year_ms = 365 * 86_400_000;
@@ -36,7 +37,7 @@ describeWithEmulator('the truststore', (emulator) => {
 
   beforeEach(async () => {
     there = await makeTruststore(emulator);
-    await prepareAuthority(there.prepare);
+    await prepareAuthority(there.prepare, testAuthor);
     ownRoot = (await there.update.truststore.read())?.pem ?? '';
     another = await (await makeRoot(there.deployment)).root();
   });
@@ -50,40 +51,40 @@ describeWithEmulator('the truststore', (emulator) => {
   };
 
   test('takes another authority in, keeps its own, and tells who is in it', async () => {
-    const { certificates, changed } = await updateTruststore(there.update, { add: [another] });
+    const { certificates, changed } = await updateTruststore(there.update, testAuthor, { add: [another] });
     expect(changed).toBe(true);
     expect(certificates.map(({ sha256 }) => sha256)).toEqual([sha256Of(ownRoot), sha256Of(another)]);
     expect(await agreed()).toBe(ownRoot + another);
   });
 
   test('does nothing the second time', async () => {
-    const first = await updateTruststore(there.update, { add: [another] });
-    const second = await updateTruststore(there.update, { add: [another], remove: ['00'.repeat(32)] });
+    const first = await updateTruststore(there.update, testAuthor, { add: [another] });
+    const second = await updateTruststore(there.update, testAuthor, { add: [another], remove: ['00'.repeat(32)] });
     expect(second).toEqual({ ...first, changed: false });
     expect(there.domain.updates).toBe(1);
   });
 
   test('lets an authority go by its fingerprint as openssl prints it', async () => {
-    await updateTruststore(there.update, { add: [another] });
+    await updateTruststore(there.update, testAuthor, { add: [another] });
     const printed = (sha256Of(another).toUpperCase().match(/../g) ?? []).join(':');
-    await updateTruststore(there.update, { remove: [printed] });
+    await updateTruststore(there.update, testAuthor, { remove: [printed] });
     expect(await agreed()).toBe(ownRoot);
   });
 
   test('keeps the root of the deployment’s own key, unless that key is out of service', async () => {
-    await updateTruststore(there.update, { add: [another] });
+    await updateTruststore(there.update, testAuthor, { add: [another] });
     const remove = [sha256Of(ownRoot)];
-    await expect(updateTruststore(there.update, { remove })).rejects.toThrow(/must stay/);
+    await expect(updateTruststore(there.update, testAuthor, { remove })).rejects.toThrow(/must stay/);
     const disabled = { ...there.update, ownKey: async () => null };
-    await updateTruststore(disabled, { add: [await there.own.root()] });
+    await updateTruststore(disabled, testAuthor, { add: [await there.own.root()] });
     await agreed();
-    await updateTruststore(disabled, { remove });
+    await updateTruststore(disabled, testAuthor, { remove });
     expect(await agreed('no root is trusted\n')).toContain(another);
   });
 
   test('is never left empty', async () => {
     const disabled = { ...there.update, ownKey: async () => null };
-    await expect(updateTruststore(disabled, { remove: [sha256Of(ownRoot)] })).rejects.toThrow(Conflict);
+    await expect(updateTruststore(disabled, testAuthor, { remove: [sha256Of(ownRoot)] })).rejects.toThrow(Conflict);
   });
 
   test.each([
@@ -93,24 +94,24 @@ describeWithEmulator('the truststore', (emulator) => {
     ['what has expired', async () => (await makeRoot(there.deployment, Date.now() - 11 * year_ms)).root(), /expired/],
   ])('refuses %s and changes nothing', async (_, bad, why) => {
     const change = { add: [another, await bad()] };
-    await expect(updateTruststore(there.update, change)).rejects.toThrow(why);
-    await expect(updateTruststore(there.update, change)).rejects.toThrow(InvalidInput);
+    await expect(updateTruststore(there.update, testAuthor, change)).rejects.toThrow(why);
+    await expect(updateTruststore(there.update, testAuthor, change)).rejects.toThrow(InvalidInput);
     expect((await there.update.truststore.read())?.pem).toBe(ownRoot);
     expect(there.domain.updates).toBe(0);
   });
 
   test('holds many more authorities for clients than ca-cert could, which verifies no server by them', async () => {
     const others = await Promise.all(Array.from({ length: 8 }, async () => (await makeRoot(there.deployment)).root()));
-    await updateTruststore(there.update, { add: others });
+    await updateTruststore(there.update, testAuthor, { add: others });
     expect(await agreed(ownRoot)).toBe(ownRoot + others.join(''));
   });
 
   test('refuses more own roots than ca-cert holds, changes nothing, and takes one in when there is room', async () => {
     const add = await Promise.all(Array.from({ length: 8 }, () => there.own.root()));
-    const tooMany = updateTruststore(there.update, { add });
+    const tooMany = updateTruststore(there.update, testAuthor, { add });
     await expect(tooMany).rejects.toMatchObject({ name: 'InvalidInput', field: 'add' });
     expect(await there.update.truststore.read()).toMatchObject({ pem: ownRoot });
-    await updateTruststore(there.update, { add: add.slice(0, 1) });
+    await updateTruststore(there.update, testAuthor, { add: add.slice(0, 1) });
     expect(await agreed(ownRoot + add[0])).toBe(ownRoot + add[0]);
   });
 
@@ -119,9 +120,9 @@ describeWithEmulator('the truststore', (emulator) => {
       throw new Error('the process died');
     };
     const dying = { ...there.update, domain: { ...there.update.domain, useVersion } };
-    await expect(updateTruststore(dying, { add: [another] })).rejects.toThrow('died');
+    await expect(updateTruststore(dying, testAuthor, { add: [another] })).rejects.toThrow('died');
     expect(await there.update.parameters.read('ca-cert')).toBe(ownRoot);
-    expect((await updateTruststore(there.update, {})).changed).toBe(false);
+    expect((await updateTruststore(there.update, testAuthor, {})).changed).toBe(false);
     expect(await agreed()).toBe(ownRoot + another);
   });
 
@@ -131,8 +132,8 @@ describeWithEmulator('the truststore', (emulator) => {
     };
     const dying = { ...there.update, parameters: { ...there.update.parameters, write } };
     const next = await there.own.root();
-    await expect(updateTruststore(dying, { add: [next] })).rejects.toThrow('died');
-    await updateTruststore(there.update, { add: [next] });
+    await expect(updateTruststore(dying, testAuthor, { add: [next] })).rejects.toThrow('died');
+    await updateTruststore(there.update, testAuthor, { add: [next] });
     expect(await agreed(ownRoot + next)).toBe(ownRoot + next);
     expect(there.domain.updates).toBe(1);
   });
@@ -140,8 +141,8 @@ describeWithEmulator('the truststore', (emulator) => {
   test('changed by two at once ends as one of them, or both', async () => {
     const third = await (await makeRoot(there.deployment)).root();
     const outcomes = await Promise.allSettled([
-      updateTruststore(there.update, { add: [another] }),
-      updateTruststore(there.update, { add: [third] }),
+      updateTruststore(there.update, testAuthor, { add: [another] }),
+      updateTruststore(there.update, testAuthor, { add: [third] }),
     ]);
     const done = outcomes.map(({ status }) => status === 'fulfilled');
     expect(done).toContain(true);
@@ -157,7 +158,7 @@ describeWithEmulator('the truststore', (emulator) => {
       return found;
     };
     const raced = { ...there.update, truststore: { ...there.update.truststore, read } };
-    await expect(updateTruststore(raced, { add: [another] })).rejects.toThrow(/changed meanwhile/);
+    await expect(updateTruststore(raced, testAuthor, { add: [another] })).rejects.toThrow(/changed meanwhile/);
     expect(there.domain.updates).toBe(0);
   });
 
@@ -165,14 +166,18 @@ describeWithEmulator('the truststore', (emulator) => {
     const wanted = {
       ...there.update,
       ownKey: async () => {
-        await wantLease(there.update, leasedThings.truststore);
+        await wantLease(there.update, testAuthor, leasedThings.truststore);
         return there.own.spki;
       },
     };
-    await expect(updateTruststore(wanted, { add: [another] })).rejects.toThrow(LeaseHeld);
+    await expect(updateTruststore(wanted, testAuthor, { add: [another] })).rejects.toThrow(LeaseHeld);
     expect((await there.update.truststore.read())?.pem).toBe(ownRoot);
-    await acquireLease(there.update, leasedThings.truststore, { holder: 'emergency', ttl_ms: 60_000, emergency: true });
-    await expect(updateTruststore(there.update, { add: [another] })).rejects.toThrow(LeaseHeld);
+    await acquireLease(there.update, testAuthor, leasedThings.truststore, {
+      holder: 'emergency',
+      ttl_ms: 60_000,
+      emergency: true,
+    });
+    await expect(updateTruststore(there.update, testAuthor, { add: [another] })).rejects.toThrow(LeaseHeld);
   });
 
   test('waits until API Gateway took it over and passes its warnings on', async () => {
@@ -185,14 +190,16 @@ describeWithEmulator('the truststore', (emulator) => {
         return { ...there.domain.state, warnings, settled: polls > 3 };
       },
     };
-    expect((await updateTruststore({ ...there.update, domain }, { add: [another] })).warnings).toEqual(warnings);
+    expect((await updateTruststore({ ...there.update, domain }, testAuthor, { add: [another] })).warnings).toEqual(
+      warnings,
+    );
     expect(polls).toBe(4);
   });
 
   test('gives up in words when API Gateway takes too long, before anything is issued from it', async () => {
     const domain = { ...there.update.domain, read: async () => ({ ...there.domain.state, settled: false }) };
     const slow = { ...there.update, domain, remaining_ms: () => 1_000 };
-    await expect(updateTruststore(slow, { add: [another] })).rejects.toThrow(Unavailable);
+    await expect(updateTruststore(slow, testAuthor, { add: [another] })).rejects.toThrow(Unavailable);
     expect(await there.update.parameters.read('ca-cert')).toBe(ownRoot);
   });
 });

@@ -3,12 +3,15 @@ import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { invokeFunction } from '../../src/aws/invoke.ts';
 import { Conflict, InvalidInput, LeaseHeld, NotAllowed, NotFound, Unavailable } from '../../src/errors.ts';
-import { internal } from '../../src/remote-error.ts';
+import { type Invocation, internal } from '../../src/remote-error.ts';
 
+const invocation: Invocation = { awsRequestId: 'of-the-invocation', getRemainingTimeInMillis: () => 1_000 };
 const deployment = { name: 'airunner', environment: 'prod' };
 
 /** A Lambda that runs the handler here and answers as AWS does. */
-const lambdaOf = (handler: (payload: unknown) => Promise<unknown>): { client: LambdaClient; names: string[] } => {
+const lambdaOf = (
+  handler: (payload: unknown, invocation: Invocation) => Promise<unknown>,
+): { client: LambdaClient; names: string[] } => {
   const client = new LambdaClient({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
   const names: string[] = [];
   const answer = (value: unknown, FunctionError?: string) => ({
@@ -21,7 +24,10 @@ const lambdaOf = (handler: (payload: unknown) => Promise<unknown>): { client: La
       names.push(command.input.FunctionName ?? '');
       try {
         return answer(
-          await handler(JSON.parse(Buffer.from(z.instanceof(Uint8Array).parse(command.input.Payload)).toString())),
+          await handler(
+            JSON.parse(Buffer.from(z.instanceof(Uint8Array).parse(command.input.Payload)).toString()),
+            invocation,
+          ),
         );
       } catch (error) {
         const { name, message } = error instanceof Error ? error : new Error(String(error));

@@ -7,34 +7,34 @@ import { makeStampKey } from '../stamps.ts';
 
 describeWithEmulator('the key of the stamps', (emulator) => {
   const deployment = { name: 'everleaf', environment: 'dev' };
-  const client = () => emulator.client(KMSClient);
+  const client = emulator.client(KMSClient);
 
   test('is the same in each environment, and another for each deployment and each key', async () => {
     const keyId = await makeStampKey(emulator);
-    const key = await openStampKey(deployment, keyId, client)();
+    const key = await openStampKey(deployment, { keyId, client })();
     expect(key).toHaveLength(32);
-    expect(await openStampKey(deployment, keyId, client)()).toEqual(key);
-    expect(await openStampKey({ ...deployment, environment: 'prod' }, keyId, client)()).not.toEqual(key);
-    expect(await openStampKey(deployment, await makeStampKey(emulator), client)()).not.toEqual(key);
+    expect(await openStampKey(deployment, { keyId, client })()).toEqual(key);
+    expect(await openStampKey({ ...deployment, environment: 'prod' }, { keyId, client })()).not.toEqual(key);
+    expect(await openStampKey(deployment, { keyId: await makeStampKey(emulator), client })()).not.toEqual(key);
   });
 
   test('is what KMS makes of a message that names the deployment', async () => {
     const KeyId = await makeStampKey(emulator);
     expect(stampKeyMessage(deployment)).toBe('everleaf stamp key 1 everleaf/dev');
-    const { Mac } = await client().send(
+    const { Mac } = await client.send(
       new GenerateMacCommand({
         KeyId,
         MacAlgorithm: 'HMAC_SHA_256',
         Message: Buffer.from('everleaf stamp key 1 everleaf/dev'),
       }),
     );
-    expect(await openStampKey(deployment, KeyId, client)()).toEqual(Mac);
+    expect(await openStampKey(deployment, { keyId: KeyId, client })()).toEqual(Mac);
   });
 
   test('is asked of KMS once, also when many ask at the same time', async () => {
-    const kms = client();
+    const kms = emulator.client(KMSClient);
     const send = vi.spyOn(kms, 'send');
-    const stampKey = openStampKey(deployment, await makeStampKey(emulator), () => kms);
+    const stampKey = openStampKey(deployment, { keyId: await makeStampKey(emulator), client: kms });
     expect(send).not.toHaveBeenCalled();
     const [first, ...others] = await Promise.all(Array.from({ length: 5 }, stampKey));
     for (const other of [...others, await stampKey()]) expect(other).toBe(first);
@@ -42,25 +42,25 @@ describeWithEmulator('the key of the stamps', (emulator) => {
   });
 
   test('is asked for again after a failure', async () => {
-    const kms = client();
+    const kms = emulator.client(KMSClient);
     vi.spyOn(kms, 'send').mockImplementationOnce(() => {
       throw new Error('no connection');
     });
-    const stampKey = openStampKey(deployment, await makeStampKey(emulator), () => kms);
+    const stampKey = openStampKey(deployment, { keyId: await makeStampKey(emulator), client: kms });
     await expect(stampKey()).rejects.toThrow('no connection');
     expect(await stampKey()).toHaveLength(32);
   });
 
   test('is missed only by who asks, in words, where none is named', async () => {
-    const stampKey = openStampKey(deployment, undefined, client);
+    const stampKey = openStampKey(deployment, { keyId: undefined, client });
     await expect(stampKey()).rejects.toThrow('STAMP_KEY_ID');
-    await expect(openStampKey(deployment, '', client)()).rejects.toThrow('STAMP_KEY_ID');
+    await expect(openStampKey(deployment, { keyId: '', client })()).rejects.toThrow('STAMP_KEY_ID');
   });
 
   test('of another length is refused', async () => {
-    const { KeyMetadata } = await client().send(
+    const { KeyMetadata } = await client.send(
       new CreateKeyCommand({ KeySpec: 'HMAC_512', KeyUsage: 'GENERATE_VERIFY_MAC' }),
     );
-    await expect(openStampKey(deployment, KeyMetadata?.KeyId, client)()).rejects.toThrow();
+    await expect(openStampKey(deployment, { keyId: KeyMetadata?.KeyId, client })()).rejects.toThrow();
   });
 });

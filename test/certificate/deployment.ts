@@ -113,9 +113,8 @@ export const makeDeployment = async (emulator: TestEmulator) => {
       expires_at: Date.now() + 1e9,
     });
     await put('principals', { principal_id, type, status: 'active', created_at: 1, live_serials: [serial_number] });
-    if (type === 'admin')
-      await put('controls', { control_id: 'admins', version: 1, principal_ids: new Set([principal_id]) });
-    return { principal_id, principal_type: type, serial_number, generation: 0 };
+    if (type === 'admin') await put('controls', { control_id: 'admins', principal_ids: new Set([principal_id]) });
+    return { principal_id, principal_type: type, serial_number, generation: 0, request_id: `request-${principal_id}` };
   };
   const register = (principal_id: string, type: PrincipalType) =>
     put('principals', { principal_id, type, status: 'active', created_at: 1 });
@@ -126,7 +125,7 @@ export const makeDeployment = async (emulator: TestEmulator) => {
     const decision = await present(pem);
     if (decision.outcome !== 'allow') throw new Error(JSON.stringify(decision));
     const { outcome: _outcome, ...caller } = decision;
-    return caller;
+    return { ...caller, request_id: `request-${caller.principal_id}` };
   };
   const liveSerials = async (principal_id: string): Promise<string[]> =>
     z.array(z.string()).parse((await row('principals', principal_id))?.live_serials ?? []);

@@ -8,6 +8,7 @@ import { renewCertificate } from '../../src/certificate/renew-certificate.ts';
 import { Conflict, InvalidInput, NotAllowed, NotFound } from '../../src/errors.ts';
 import { commonName, ecKey, request } from '../authority/requests.ts';
 import { describeWithEmulator } from '../emulator.ts';
+import { testAuthor } from '../stamps.ts';
 import { makeDeployment, newRequest, type TestDeployment } from './deployment.ts';
 
 const day = 86_400_000;
@@ -167,15 +168,21 @@ describeWithEmulator('issuing a certificate', (emulator) => {
 describeWithEmulator('bootstrap’s certificates for admins', (emulator) => {
   it('make the admin, activate it, and enter it into the list of admins', async () => {
     const d = await makeDeployment(emulator);
-    const first = await issueAdminCertificate(d.world, { principal_id: 'admin-bootstrap', csr: newRequest() });
-    await issueAdminCertificate(d.world, { principal_id: 'admin-emergency', csr: newRequest() });
+    const first = await issueAdminCertificate(d.world, testAuthor, {
+      principal_id: 'admin-bootstrap',
+      csr: newRequest(),
+    });
+    await issueAdminCertificate(d.world, testAuthor, { principal_id: 'admin-emergency', csr: newRequest() });
     expect(await d.present(first.pem)).toMatchObject({ outcome: 'allow', principal_type: 'admin' });
     expect(await d.row('controls', 'admins')).toMatchObject({
       principal_ids: new Set(['admin-bootstrap', 'admin-emergency']),
-      version: 2,
+      row_version: 2,
     });
     await d.edit('principals', 'admin-bootstrap', { status: 'suspended', suspended_at: 1, suspended_reason: 'x' });
-    const second = await issueAdminCertificate(d.world, { principal_id: 'admin-bootstrap', csr: newRequest() });
+    const second = await issueAdminCertificate(d.world, testAuthor, {
+      principal_id: 'admin-bootstrap',
+      csr: newRequest(),
+    });
     expect(await d.row('principals', 'admin-bootstrap')).not.toHaveProperty('suspended_reason');
     expect(await d.usable('admin-bootstrap')).toEqual([first.serial_number, second.serial_number].sort());
   });
@@ -190,9 +197,9 @@ describeWithEmulator('bootstrap’s certificates for admins', (emulator) => {
   it('are refused to a principal that is none', async () => {
     const d = await makeDeployment(emulator);
     await d.register('worker-1', 'worker');
-    await expect(issueAdminCertificate(d.world, { principal_id: 'worker-1', csr: newRequest() })).rejects.toThrow(
-      Conflict,
-    );
+    await expect(
+      issueAdminCertificate(d.world, testAuthor, { principal_id: 'worker-1', csr: newRequest() }),
+    ).rejects.toThrow(Conflict);
     expect(await d.row('controls', 'admins')).toBeUndefined();
   });
 });

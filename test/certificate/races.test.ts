@@ -7,6 +7,7 @@ import { renewCertificate } from '../../src/certificate/renew-certificate.ts';
 import { revokeCertificate } from '../../src/certificate/revoke-certificate.ts';
 import { suspendPrincipal } from '../../src/principal/suspend-principal.ts';
 import { describeWithEmulator } from '../emulator.ts';
+import { testAuthor } from '../stamps.ts';
 import { makeDeployment, newRequest, type TestDeployment } from './deployment.ts';
 import { atEveryAwait, pausing } from './pausing.ts';
 
@@ -37,7 +38,6 @@ describeWithEmulator('issuing, stopped at every await', (emulator) => {
     await d.enrol('admin-bootstrap', 'admin');
     await d.put('controls', {
       control_id: 'admins',
-      version: 1,
       principal_ids: new Set(['admin-other', 'admin-bootstrap']),
     });
   });
@@ -223,9 +223,11 @@ describeWithEmulator('issuing, stopped at every await', (emulator) => {
         const pause = pausing(skewed(own.world, skew), at, () => own.raiseGeneration(++generation));
         let issued = '';
         const outcome = await outcomeOf(
-          issueAdminCertificate(pause.world, { principal_id: id, csr: newRequest() }).then(({ serial_number }) => {
-            issued = serial_number;
-          }),
+          issueAdminCertificate(pause.world, testAuthor, { principal_id: id, csr: newRequest() }).then(
+            ({ serial_number }) => {
+              issued = serial_number;
+            },
+          ),
         );
         if (!pause.reached()) expect(outcome).toBe('done');
         // What was issued is either of the new generation as a whole, or refused by the gate.

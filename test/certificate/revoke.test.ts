@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { NumberValue } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/access/caller.ts';
-import type { RevocationReason } from '../../src/certificate/certificate.ts';
+import { parseCertificate, type RevocationReason } from '../../src/certificate/certificate.ts';
 import { compromisedWith } from '../../src/certificate/compromised-with.ts';
 import { renewCertificate } from '../../src/certificate/renew-certificate.ts';
 import { revokeCertificate } from '../../src/certificate/revoke-certificate.ts';
@@ -11,12 +11,8 @@ import { describeWithEmulator } from '../emulator.ts';
 import { makeDeployment, newRequest, type TestDeployment } from './deployment.ts';
 
 describe('what falls with a compromised certificate', () => {
-  const one = (serial_number: string, renewed_from?: string, public_key_sha256 = serial_number) => ({
-    serial_number,
-    public_key_sha256,
-    ...(renewed_from === undefined ? {} : { renewed_from }),
-    revoked: false,
-  });
+  const one = (serial_number: string, renewed_from?: string, public_key_sha256 = serial_number) =>
+    parseCertificate({ serial_number, public_key_sha256, renewed_from, revoked: false });
 
   it.each([
     ['itself alone', [one('a'), one('b'), one('c', 'b')], ['a']],

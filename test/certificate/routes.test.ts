@@ -4,6 +4,7 @@ import type { Sign } from '../../src/authority/sign-request.ts';
 import { ecKey, request, rsaKey } from '../authority/requests.ts';
 import { describeWithEmulator } from '../emulator.ts';
 import { type EventParts, event } from '../http/event.ts';
+import { makeStampKey } from '../stamps.ts';
 import { makeDeployment, newRequest, type TestDeployment } from './deployment.ts';
 
 const signer = vi.hoisted((): { sign: Sign } => ({
@@ -44,7 +45,12 @@ describeWithEmulator('certificates over HTTP', (emulator) => {
   beforeAll(async () => {
     d = await makeDeployment(emulator);
     signer.sign = d.world.sign;
-    const environment = { ...emulator.env, EVERLEAF_NAME: d.world.deployment.name, EVERLEAF_ENVIRONMENT: 'dev' };
+    const environment = {
+      ...emulator.env,
+      EVERLEAF_NAME: d.world.deployment.name,
+      EVERLEAF_ENVIRONMENT: 'dev',
+      STAMP_KEY_ID: await makeStampKey(emulator),
+    };
     for (const [name, value] of Object.entries({ ...environment, POWERTOOLS_LOG_LEVEL: 'SILENT' }))
       vi.stubEnv(name, value);
     for (const type of ['admin', 'operator', 'auditor', 'worker'] as const) {

@@ -35,6 +35,9 @@ export const event = (route: string, parts: EventParts = {}): unknown => {
     multiValueQueryStringParameters: query.length ? Object.fromEntries(query.map(([k, v]) => [k, [v].flat()])) : null,
     body: parts.body === undefined ? null : typeof parts.body === 'string' ? parts.body : JSON.stringify(parts.body),
     isBase64Encoded: false,
-    requestContext: { authorizer: parts.caller === undefined ? adminCaller : parts.caller },
+    requestContext: {
+      requestId: 'of-the-request',
+      authorizer: parts.caller === undefined ? adminCaller : parts.caller,
+    },
   };
 };

@@ -32,13 +32,31 @@ describe('a request that is as it should be', () => {
     expect(answer).toMatchObject({ status: 200, done: true });
     expect(answer.headers).toEqual({ 'content-type': 'application/json', 'cache-control': 'no-store' });
     expect(handle).toHaveBeenCalledWith({
-      caller: { principal_id: 'admin-one', principal_type: 'admin', serial_number: '01aa', generation: 0 },
+      caller: {
+        principal_id: 'admin-one',
+        principal_type: 'admin',
+        serial_number: '01aa',
+        generation: 0,
+        request_id: 'of-the-request',
+      },
       reach: 'any',
       path,
       query: {},
       body: { reason: 'why' },
     });
   });
+  it.each([undefined, null, 7, '', 'x'.repeat(129), 'two words', 'line\nbreak', 'ä'])(
+    'is of an unknown id where API Gateway gave none that could be one: %j',
+    async (requestId) => {
+      const handle = vi.fn(done);
+      const whole = z.record(z.string(), z.unknown()).parse(event(suspend, { path, body: { reason: 'why' } }));
+      const { authorizer } = z.object({ authorizer: z.unknown() }).parse(whole.requestContext);
+      await route(takes, handle)({ ...whole, requestContext: { requestId, authorizer } });
+      expect(handle).toHaveBeenCalledWith(
+        expect.objectContaining({ caller: expect.objectContaining({ request_id: 'unknown' }) }),
+      );
+    },
+  );
   it('may send charset with its content type, in any case, and an Origin that is this host', async () => {
     const headers = {
       'Content-Type': 'Application/JSON; charset=utf-8',

@@ -41,9 +41,9 @@ export const makeDeployment = async (emulator: TestEmulator) => {
     const certificate = { principal_id, fingerprint: 'f', revoked: false, generation: 0, expires_at: Date.now() + 1e7 };
     await put('certificates', { serial_number, ...certificate });
     await put('principals', { principal_id, type, status: 'active', created_at: 1, live_serials: [serial_number] });
-    return { principal_id, principal_type: type, serial_number, generation: 0 };
+    return { principal_id, principal_type: type, serial_number, generation: 0, request_id: `request-${principal_id}` };
   };
   const setAdmins = (...ids: string[]) =>
-    put('controls', { control_id: 'admins', version: 1, ...(ids.length ? { principal_ids: new Set(ids) } : {}) });
+    put('controls', { control_id: 'admins', ...(ids.length ? { principal_ids: new Set(ids) } : {}) });
   return { world, deployment, put, row, enrol, setAdmins };
 };

@@ -5,6 +5,7 @@ import { tableName } from '../../src/names.ts';
 import type { PrincipalType } from '../../src/principal/principal.ts';
 import { describeWithEmulator } from '../emulator.ts';
 import { type EventParts, event } from '../http/event.ts';
+import { makeStampKey } from '../stamps.ts';
 import { makeDeployment } from './deployment.ts';
 
 const base = 'api/v1/principals';
@@ -46,7 +47,12 @@ describeWithEmulator('principals over HTTP', (emulator) => {
 
   beforeAll(async () => {
     d = await makeDeployment(emulator);
-    const environment = { ...emulator.env, EVERLEAF_NAME: d.deployment.name, EVERLEAF_ENVIRONMENT: 'dev' };
+    const environment = {
+      ...emulator.env,
+      EVERLEAF_NAME: d.deployment.name,
+      EVERLEAF_ENVIRONMENT: 'dev',
+      STAMP_KEY_ID: await makeStampKey(emulator),
+    };
     for (const [name, value] of Object.entries({ ...environment, POWERTOOLS_LOG_LEVEL: 'SILENT' }))
       vi.stubEnv(name, value);
     const people: [string, PrincipalType][] = [
@@ -64,10 +70,12 @@ describeWithEmulator('principals over HTTP', (emulator) => {
   });
 
   it('whoami answers the caller as the gate saw it', async () => {
-    expect(await call('wim', 'GET /whoami')).toMatchObject({
+    expect(await call('wim', 'GET /whoami')).toEqual({
       status: 200,
       principal_id: 'wim',
       principal_type: 'worker',
+      serial_number: expect.any(String),
+      generation: 0,
     });
   });
 
@@ -80,7 +88,12 @@ describeWithEmulator('principals over HTTP', (emulator) => {
         type: 'worker',
         created_at: expect.any(Number),
       });
-      expect(await d.row('principals', 'new-01')).toEqual(answer);
+      const stamp = expect.objectContaining({
+        actor: 'olga',
+        action: 'principal_created',
+        request_id: 'of-the-request',
+      });
+      expect(await d.row('principals', 'new-01')).toEqual({ ...answer, row_version: 1, stamp });
     });
     it('enters a new admin in the list of admins', async () => {
       await create('alice', { principal_id: 'new-admin', type: 'admin' });
