@@ -72,8 +72,12 @@ export const checkNext = (
 };
 
 /** What an export lacks at its end. */
-export const checkEnd = ({ size }: SignedHead, { next }: Exported): Problem | undefined =>
-  next > size ? undefined : { sequence: next, words: missing(next, size) };
+export const checkEnd = ({ size, hash }: SignedHead, { next, previous }: Exported): Problem | undefined => {
+  if (next <= size) return { sequence: next, words: missing(next, size) };
+  return previous === null || previous === hash
+    ? undefined
+    : { sequence: size, words: `entry ${size} is not the one that the head names as the last` };
+};
 
 const missing = (from: number, to: number): string =>
   from === to ? `entry ${from} is missing` : `entries ${from} to ${to} are missing`;

@@ -1,21 +1,14 @@
 /** `everleaf audit export`: the chain with its proofs, line by line, to a file that a repeated command goes on with. */
 import { z } from 'zod';
-import {
-  beginExport,
-  checkEnd,
-  checkNext,
-  type Exported,
-  type ExportHeader,
-  exportHeaderSchema,
-  provenSchema,
-} from '../audit/check-proof.ts';
+import { beginExport, checkEnd, checkNext, type ExportHeader, provenSchema } from '../audit/check-proof.ts';
 import { type SignedHead, signedHeadSchema } from '../audit/head.ts';
 import { moment } from './audit-answers.ts';
+import { type Begun, readBegun } from './audit-export-file.ts';
 import { Misuse, Refused } from './failure.ts';
 import { expandHome } from './files.ts';
-import { type GrowingFile, openGrowing } from './line-file.ts';
+import { openGrowing } from './line-file.ts';
 import { json, jsonLine, lines } from './print.ts';
-import { connect, parseJson, type Server } from './request.ts';
+import { connect, type Server } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import { type Terminal, withProgress } from './terminal.ts';
 
@@ -34,45 +27,11 @@ const pageSchema = z.object({
   next_sequence: z.number().int().optional(),
 });
 
-/** What stands in the file already. */
-interface Begun {
-  readonly header: ExportHeader;
-  readonly state: Exported;
-}
-
 interface Progress {
   /** The entry that was written last. */
   at: number;
   of: number | null;
 }
-
-/** How every export begins, so that what is cut inside its first line is known again. */
-const beginning = jsonLine({ everleaf: 'audit export 1' }).slice(0, -2);
-
-/** Reads and checks what an earlier run left, and drops a line that it did not finish. @throws Misuse, Refused */
-const readBegun = async (file: GrowingFile, name: string): Promise<Begun | null> => {
-  let begun: Begun | null = null;
-  for await (const { text, whole, end } of file.lines()) {
-    if (!whole) {
-      if (begun === null && !text.startsWith(beginning) && !beginning.startsWith(text)) throw notAnExport(name);
-      await file.cut(end - Buffer.byteLength(text));
-      break;
-    }
-    if (begun === null) {
-      const header = exportHeaderSchema.safeParse(parseJson(text)).data;
-      if (header === undefined) throw notAnExport(name);
-      begun = { header, state: beginExport(header) };
-      continue;
-    }
-    const { state, problem } = checkNext(begun.header.head, begun.state, parseJson(text));
-    if (problem !== undefined)
-      throw new Refused(`${name} is not as it was exported (${problem.words}); name another file`);
-    begun = { ...begun, state };
-  }
-  return begun;
-};
-
-const notAnExport = (name: string): Misuse => new Misuse(`--to: ${name} holds something else; name another file`);
 
 interface Sink {
   readonly write: (text: string) => Promise<void>;

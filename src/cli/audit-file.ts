@@ -1,5 +1,5 @@
 /** `everleaf audit verify --file`: a proof or an export, checked with the public key alone, without any server. */
-import { createHash, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { z } from 'zod';
 import {
@@ -11,9 +11,10 @@ import {
   exportHeaderSchema,
   type Problem,
 } from '../audit/check-proof.ts';
-import { headPublicKey, headVerifies, type SignedHead } from '../audit/head.ts';
+import { headVerifies, type SignedHead } from '../audit/head.ts';
 import { moment, type Verification } from './audit-answers.ts';
 import { proofSchema } from './audit-prove.ts';
+import { keySha256, namedKey, readPublicKey } from './audit-public-key.ts';
 import { report } from './audit-verify.ts';
 import { Misuse } from './failure.ts';
 import { expandHome, readText } from './files.ts';
@@ -43,27 +44,6 @@ interface Found extends Verification {
 
 /** Problems that are told in words; the others are counted. */
 const mostProblems = 20;
-
-const howToGet =
-  "aws kms get-public-key --key-id <AuditKeyArn of the stack's outputs> --query PublicKey --output text > audit-key.txt";
-
-export const keySha256 = (key: KeyObject): string =>
-  createHash('sha256')
-    .update(key.export({ type: 'spki', format: 'der' }))
-    .digest('hex');
-
-/** PEM, or the Base64 that AWS prints. @throws Misuse */
-const readPublicKey = (file: string): KeyObject => {
-  const text = readText(file, '--public-key').trim();
-  const isBase64 = /^[A-Za-z0-9+/\s]+={0,2}$/.test(text);
-  try {
-    return headPublicKey(isBase64 ? `-----BEGIN PUBLIC KEY-----\n${text}\n-----END PUBLIC KEY-----\n` : text);
-  } catch {
-    throw new Misuse(
-      `--public-key: ${file} holds no ECDSA key on P-256, as PEM or as AWS prints it; get it with: ${howToGet}`,
-    );
-  }
-};
 
 /** What is wrong with who signed, in words. */
 const checkHead = ({ key, key_sha256, deployment }: Checker, head: SignedHead, named: string): string[] => {
@@ -95,14 +75,6 @@ const found = (
 
 const signature = (checker: Checker, { deployment, size, signed_at }: SignedHead): string =>
   `the ${size} that ${deployment} had at ${moment(signed_at)}, signed by the key with SHA-256 ${checker.key_sha256}`;
-
-const namedKey = (pem: string): string => {
-  try {
-    return keySha256(headPublicKey(pem));
-  } catch {
-    return 'unknown';
-  }
-};
 
 const verifyProof = (checker: Checker, proof: z.infer<typeof proofSchema>): [string, Found] => {
   const { head, sequence, bytes, path, entry } = proof;
@@ -148,7 +120,10 @@ const verifyExport = async (
     for await (const { text, whole } of readLines(file, '--file')) {
       lines += 1;
       if (lines === 1) continue;
-      if (!whole) break;
+      if (!whole) {
+        note({ sequence: state.next, words: 'the last line is cut off' });
+        break;
+      }
       const checked = checkNext(head, state, parseJson(text));
       note(checked.problem);
       state = checked.state;
@@ -165,12 +140,8 @@ const verifyExport = async (
 /** @throws Misuse naming an option, Refused when the file is not valid */
 export const verifyFile = async (terminal: Terminal, options: FileOptions): Promise<void> => {
   const { publicKey, deployment, output } = options;
-  if (publicKey === undefined)
-    throw new Misuse(
-      `--public-key is missing: a file is checked with the audit key's public half; get it with: ${howToGet}`,
-    );
+  const key = readPublicKey(publicKey === undefined ? undefined : expandHome(publicKey, terminal.home));
   const file = expandHome(options.file, terminal.home);
-  const key = readPublicKey(expandHome(publicKey, terminal.home));
   const checker: Checker = { key, key_sha256: keySha256(key), deployment };
   const header = exportHeaderSchema.safeParse(parseJson(await firstLine(file))).data;
   if (header !== undefined) {

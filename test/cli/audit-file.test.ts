@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SignedHead } from '../../src/audit/head.ts';
-import { keySha256 } from '../../src/cli/audit-file.ts';
+import { keySha256 } from '../../src/cli/audit-public-key.ts';
 import { draft, headOver, provenIn, rowsOf } from '../audit/rows.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -173,8 +173,18 @@ describe('an export', () => {
     const lines = sequences().map(lineOf);
     expect(await invalid(exportOf(lines.slice(0, 11)))).toEqual([12, 'entries 12 to 13 are missing']);
     expect(await invalid(exportOf([]))).toEqual([1, 'entries 1 to 13 are missing']);
-    expect(await invalid(exportOf(lines).slice(0, -1))).toEqual([13, 'entry 13 is missing']);
-    expect(await invalid(exportOf(lines).slice(0, -40))).toEqual([13, 'entry 13 is missing']);
+    expect(await invalid(exportOf(lines).slice(0, -1))).toEqual([13, 'the last line is cut off']);
+    expect(await invalid(exportOf(lines).slice(0, -40))).toEqual([13, 'the last line is cut off']);
+  });
+  it('with something behind its end is not valid', async () => {
+    const whole = exportOf(sequences().map(lineOf));
+    expect(await invalid(`${whole}{}\n`)).toEqual([14, 'entry 14: it cannot be read']);
+    expect(await invalid(`${whole}{}`)).toEqual([14, 'the last line is cut off']);
+  });
+  it('whose head names another last entry is not valid', async () => {
+    const header = headerOf({ head: await headOver(rows, privateKey, { hash: 'a'.repeat(64) }) });
+    const lines = sequences().map(lineOf);
+    expect(await invalid(exportOf(lines, header))).toEqual([13, expect.stringContaining('the head names as the last')]);
   });
   it('with a header that hides its first entries is not valid, or says where it begins', async () => {
     const late = sequences(4).map(lineOf);
