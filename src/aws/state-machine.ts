@@ -7,14 +7,15 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
 
+/** What became of an execution. */
 export type Execution =
   | { readonly status: 'running'; readonly input: unknown }
   | { readonly status: 'succeeded'; readonly output: unknown }
-  /** Failed, timed out or stopped. */
+  /** It failed, took too long or was stopped. */
   | { readonly status: 'failed' };
 
-export interface StateMachineRuns {
-  /** Starting one of the same name again with the same input changes nothing. */
+export interface Executions {
+  /** Starting one again, by the same name with the same input, changes nothing. */
   readonly start: (name: string, input: unknown) => Promise<void>;
   /** Null when there is none, or none any more: they are kept for 90 days. */
   readonly find: (name: string) => Promise<Execution | null>;
@@ -26,7 +27,7 @@ const executionArn = (machineArn: string, name: string): string =>
 export const openStateMachine = (
   stateMachineArn: string,
   client = new SFNClient({ maxAttempts: 4, requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 } }),
-): StateMachineRuns => ({
+): Executions => ({
   start: async (name, input) => {
     try {
       await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }));

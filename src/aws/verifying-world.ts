@@ -1,21 +1,15 @@
 /** The world of whoever verifies and proves: the tables, the signed heads, and the public half of the key that signs them. */
-import type { KeyObject } from 'node:crypto';
-import type { HeadStore } from '../audit/head.ts';
-import type { World } from '../world.ts';
+import type { ProvingWorld } from '../audit/prove.ts';
+import type { VerifyingWorld } from '../audit/verify-chain.ts';
 import { openAuditKey } from './audit-key.ts';
 import { required } from './environment.ts';
 import { openHeads } from './heads.ts';
 import { worldFromEnvironment } from './world.ts';
 
-export interface VerifyingWorld extends World {
-  readonly heads: HeadStore;
-  readonly publicKey: () => Promise<KeyObject>;
-}
-
-let verifying: VerifyingWorld | undefined;
+let verifying: (VerifyingWorld & ProvingWorld) | undefined;
 
 /** Built once for each execution environment: AUDIT_KEY_ID, HEADS_BUCKET. */
-export const verifyingWorld = (): VerifyingWorld => {
+export const verifyingWorld = (): VerifyingWorld & ProvingWorld => {
   if (verifying === undefined) {
     const world = worldFromEnvironment();
     const { publicKey } = openAuditKey(required('AUDIT_KEY_ID'));

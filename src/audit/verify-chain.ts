@@ -1,0 +1,153 @@
+/** Reads the chain and its heads and verifies them, as far as the time allows. */
+import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { batchGet } from '../aws/batch-get.ts';
+import { Conflict } from '../errors.ts';
+import { auditKeys, tableName } from '../names.ts';
+import type { World } from '../world.ts';
+import { conclude, remarkForeign, settleDispute } from './conclude.ts';
+import { entryHash, readEntry } from './entry.ts';
+import type { HeadStore, ListedHead } from './head.ts';
+import { newestHead } from './newest-head.ts';
+import { readNodes } from './read-nodes.ts';
+import { type IsSealed, openSeals } from './seal.ts';
+import { frontierNodes, rootOf } from './tree.ts';
+import { addProblem, addRemark, beginVerification, blame, type Verdict, type Verification } from './verification.ts';
+import { type Item, missing, verifyNext } from './verify.ts';
+
+export interface VerifyingWorld extends World {
+  readonly heads: HeadStore;
+}
+
+/** From the first entry on. */
+export const beginChain = async ({ heads }: VerifyingWorld): Promise<Verification> =>
+  beginVerification(await newestHead(heads));
+
+/** From the newest head on: what it covers is not read, but for the entry that it names and the tree that it signs. */
+export const beginAtHead = async (world: VerifyingWorld): Promise<Verification> => {
+  const head = await newestHead(world.heads);
+  const state = beginVerification(head);
+  if (head === null) return state;
+  const { size, hash, root } = head;
+  Object.assign(state, { checked_from: size + 1, position: size, entries: size, hash });
+  addRemark(state, `${size === 1 ? 'entry 1 was' : `entries 1 to ${size} were`} not read: a head is signed over them`);
+  const bytes = (await readRow(world, size))?.entry;
+  if (typeof bytes !== 'string') blame(state, size, missing(size, size));
+  else if (entryHash(bytes) !== hash) blame(state, size, `entry ${size} is not the one of which the head was signed`);
+  else state.appended_at = readEntry(bytes)?.appended_at ?? state.appended_at;
+  try {
+    const nodes = frontierNodes(size);
+    state.roots = nodes.map(await readNodes(world, nodes));
+    if (rootOf({ size, roots: state.roots }) !== root)
+      addProblem(
+        state,
+        `the rows that hold the tree of the first ${size} entries do not lead to the root that was signed`,
+      );
+  } catch (error) {
+    if (!(error instanceof Conflict)) throw error;
+    addProblem(state, error.message);
+    state.roots = null;
+  }
+  return state;
+};
+
+export interface Turn {
+  readonly state: Verification;
+  /** Null while there is more to read. */
+  readonly verdict: Verdict | null;
+}
+
+/** Goes on for about `budget_ms`, by a page at least, up to the end of the chain. */
+export const continueChain = async (world: VerifyingWorld, begun: Verification, budget_ms: number): Promise<Turn> => {
+  const until = world.now() + budget_ms;
+  const isSealed = openSeals(await world.stampKey(), world.deployment);
+  let state = begun;
+  let next: Promise<Page> | null = readPage(world, state.position || null);
+  while (next !== null) {
+    const page: Page = await next;
+    // While this page is verified, the next one comes.
+    next = page.after === null ? null : readPage(world, page.after);
+    state = await verifyPage(world, state, page, isSealed);
+    if (next === null) {
+      const ended = await end(world, state);
+      if (ended !== null) return { state, verdict: ended };
+      next = readPage(world, state.position || null);
+    }
+    if (world.now() >= until) break;
+  }
+  return { state, verdict: null };
+};
+
+interface Page {
+  readonly rows: readonly Item[];
+  /** What the next page comes after; null where nothing more can be read. */
+  readonly after: number | null;
+}
+
+/** Up to 1 MB of rows; after null also what stands before all entries. */
+const readPage = (world: World, after: number | null): Promise<Page> => {
+  const page = world.documents
+    .send(
+      new QueryCommand({
+        TableName: tableName(world.deployment, 'audit'),
+        KeyConditionExpression: after === null ? 'chain = :chain' : 'chain = :chain AND #sequence > :after',
+        ExpressionAttributeValues: { ':chain': auditKeys.chain, ...(after === null ? {} : { ':after': after }) },
+        ...(after === null ? {} : { ExpressionAttributeNames: { '#sequence': 'sequence' } }),
+        ConsistentRead: true,
+      }),
+    )
+    .then(({ Items = [], LastEvaluatedKey }) => {
+      // Whatever somebody put in: strictly further on each time, and not beyond what can be asked for.
+      const last = Math.max(Number(Items.at(-1)?.sequence), Number.MIN_SAFE_INTEGER);
+      const further = last > (after ?? Number.NEGATIVE_INFINITY) && last < Number.MAX_SAFE_INTEGER;
+      return { rows: Items, after: LastEvaluatedKey !== undefined && further ? last : null };
+    });
+  // Whoever stops reading leaves the page that was asked for in advance to itself.
+  page.catch(() => undefined);
+  return page;
+};
+
+const readRow = async (world: World, sequence: number): Promise<Item | undefined> =>
+  (await batchGet(world, tableName(world.deployment, 'audit'), [{ chain: auditKeys.chain, sequence }]))[0];
+
+const verifyPage = async (
+  world: VerifyingWorld,
+  before: Verification,
+  { rows }: Page,
+  isSealed: IsSealed,
+): Promise<Verification> => {
+  const last = rows.findLast(({ sequence }) => Number.isSafeInteger(sequence))?.sequence;
+  const heads =
+    before.first_invalid === null && typeof last === 'number' && last > before.position
+      ? await listHeads(world, before.position + 1, last)
+      : [];
+  const state = verifyNext(before, { rows, heads, isSealed });
+  for (const dispute of state.disputes) {
+    const listed = heads.find(({ size, hash }) => size === dispute.size && hash === dispute.hash);
+    const head = listed === undefined ? null : await world.heads.read(listed);
+    if (head === null) {
+      remarkForeign(state, dispute);
+      continue;
+    }
+    const agreeing = await newestHead(world.heads, { to: dispute.size - 1 });
+    settleDispute(state, dispute, head, agreeing?.size ?? 0);
+    break;
+  }
+  return { ...state, disputes: [] };
+};
+
+/** The smallest first. */
+const listHeads = async ({ heads }: VerifyingWorld, from: number, to: number): Promise<ListedHead[]> => {
+  const listed: ListedHead[] = [];
+  for await (const head of heads.listed({ from, to })) listed.push(head);
+  return listed.reverse();
+};
+
+/** The verdict; null when entries have come meanwhile, which a newer head covers. */
+const end = async (world: VerifyingWorld, state: Verification): Promise<Verdict | null> => {
+  const newest = await newestHead(world.heads, { foreign: (listed) => remarkForeign(state, listed) });
+  const size = newest?.size ?? 0;
+  if (size > state.position && (await readRow(world, state.position + 1)) !== undefined) return null;
+  const row = size < state.position ? await readRow(world, size + 1) : undefined;
+  const uncovered = typeof row?.entry === 'string' ? readEntry(row.entry) : null;
+  return conclude(state, { newest, uncovered, now: world.now() });
+};

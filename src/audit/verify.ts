@@ -1,0 +1,130 @@
+/** Verifies the chain row by row: what each says of itself, how it follows from the one before, the tree, the heads. Pure. */
+import { type Entry, readEntry } from './entry.ts';
+import type { ListedHead } from './head.ts';
+import type { IsSealed } from './seal.ts';
+import { addLeaf, leafHash, pushLeaf, rootOf } from './tree.ts';
+import { addProblem, addRemark, blame, type Verification } from './verification.ts';
+
+export type Item = Readonly<Record<string, unknown>>;
+
+/** What comes next of a chain. */
+export interface Part {
+  /** As a query of the chain returns them. */
+  readonly rows: readonly Item[];
+  /** Those of these rows' sizes, the smallest first. */
+  readonly heads: readonly ListedHead[];
+  /** Whether a row bears the seal of the chain's writer; `openSeals` makes it. */
+  readonly isSealed: IsSealed;
+}
+
+export const verifyNext = (before: Verification, { rows, heads, isSealed }: Part): Verification => {
+  const state = structuredClone(before);
+  let next = 0;
+  for (const row of rows) {
+    const hash = verifyRow(state, row, isSealed);
+    if (hash === null) continue;
+    for (let head = heads[next]; head !== undefined && head.size <= state.position; head = heads[++next])
+      if (head.size === state.position) compareHead(state, head, hash);
+    growTree(state, row, hash);
+  }
+  return state;
+};
+
+/** chain, sequence, entry, hash, action, nodes, seal */
+const attributes = 7;
+
+const faultOf = (row: Item, entry: Entry | null, hash: string, isSealed: IsSealed): string | null => {
+  if (row.hash !== hash) return 'has another hash than its bytes';
+  if (entry === null) return 'holds no entry';
+  if (row.action !== entry.action) return 'names another action than its entry';
+  if (Object.keys(row).length !== attributes) return 'has other attributes than an entry';
+  if (!isSealed(row)) return 'does not bear the seal of the chain’s writer';
+  return null;
+};
+
+/** @returns the hash of the row's bytes; null for a row that stands where no entry does. */
+const verifyRow = (state: Verification, row: Item, isSealed: IsSealed): string | null => {
+  const { sequence, entry: bytes } = row;
+  if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence <= state.position) {
+    blame(state, Number(sequence), `row ${sequence} stands where no entry does`);
+    return null;
+  }
+  const expected = state.position + 1;
+  state.entries += 1;
+  state.position = sequence;
+  if (sequence > expected) {
+    settleDoubt(state, null);
+    blame(state, expected, missing(expected, sequence - 1));
+    state.blamed = sequence - 1;
+  }
+  const hash = leafHash(typeof bytes === 'string' ? bytes : '');
+  const entry = typeof bytes === 'string' ? readEntry(bytes) : null;
+  settleDoubt(state, entry?.previous ?? null);
+  const fault = faultOf(row, entry, hash, isSealed);
+  if (fault !== null) {
+    blame(state, sequence, `row ${sequence} ${fault}`);
+    state.blamed = sequence;
+  } else if (entry !== null) follow(state, entry, hash);
+  state.hash = hash;
+  return hash;
+};
+
+export const missing = (first: number, last: number): string =>
+  first === last ? `entry ${first} is missing` : `entries ${first} to ${last} are missing`;
+
+/** What an entry says of itself is consistent: does it follow from the one before? */
+const follow = (state: Verification, entry: Entry, hash: string): void => {
+  const { position, offset } = state;
+  const linked = entry.previous === state.hash;
+  state.offset = entry.sequence - position;
+  const moved = state.offset !== 0 && state.offset !== offset;
+  if (!moved && (linked || state.blamed === position - 1)) {
+    if (entry.appended_at < state.appended_at && state.blamed !== position - 1)
+      blame(state, position, `entry ${position} was entered earlier than the one before it`);
+    state.appended_at = entry.appended_at;
+    return;
+  }
+  // An entry that the one before fits, one from further on, the same one twice: wrong itself. So is the first one.
+  if (linked || state.offset > 0 || hash === state.hash || position === state.checked_from) {
+    blame(state, position, `entry ${position} does not follow from the one before it`);
+    state.blamed = position;
+  } else state.doubted = { sequence: position, hash };
+};
+
+/**
+ * A row does not follow from the one before it, and either may be wrong. Where another entry follows from that row, it
+ * is what it was. @param previous the hash that the next entry follows from; null where there is none
+ */
+export const settleDoubt = (state: Verification, previous: string | null): void => {
+  if (state.doubted === null) return;
+  const { sequence, hash } = state.doubted;
+  state.doubted = null;
+  state.blamed = previous === hash ? sequence - 1 : sequence;
+  blame(
+    state,
+    state.blamed,
+    previous === hash
+      ? `entry ${sequence - 1} is not the one that entry ${sequence} follows from`
+      : `entry ${sequence} does not follow from the one before it`,
+  );
+};
+
+/** By its name alone: who could make one that agrees falsely cannot take away the one that does not. */
+const compareHead = (state: Verification, head: ListedHead, hash: string): void => {
+  const { size, hash: signed } = head;
+  if (head.hidden) addRemark(state, `the head of size ${size} lies under a delete marker`);
+  if (signed === hash || state.first_invalid !== null || state.doubted !== null) return;
+  const before = { size: size - 1, roots: state.roots ?? [] };
+  state.disputes.push({ size, hash: signed, without: rootOf(addLeaf(before, signed).frontier) });
+};
+
+const growTree = (state: Verification, { nodes }: Item, hash: string): void => {
+  const { position, head } = state;
+  if (state.first_invalid !== null || state.doubted !== null) state.roots = null;
+  if (state.roots === null) return;
+  const completed = pushLeaf(state.roots, position - 1, hash);
+  if (!Array.isArray(nodes) || nodes.length !== completed.length || completed.some((node, at) => nodes[at] !== node))
+    blame(state, position, `row ${position} holds other nodes of the tree than follow from the entries`);
+  if (head?.size === position && head.hash === hash && rootOf({ size: position, roots: state.roots }) !== head.root)
+    addProblem(state, `the head of size ${head.size} was signed over another tree than that of the entries`);
+};
