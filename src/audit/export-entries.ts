@@ -1,5 +1,4 @@
 /** Exports the chain a page at a time, each entry with its proof against one signed head. */
-import type { KeyObject } from 'node:crypto';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { batchGet } from '../aws/batch-get.ts';
@@ -7,15 +6,11 @@ import { Conflict, InvalidInput } from '../errors.ts';
 import { auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import type { Proven } from './check-proof.ts';
-import type { HeadStore, SignedHead } from './head.ts';
+import type { SignedHead } from './head.ts';
 import { pageBytes } from './list-entries.ts';
 import { newestHead } from './newest-head.ts';
+import type { ProvingWorld } from './prove.ts';
 import { inclusionNodes, inclusionPath, lastSequenceOf, type NodeId } from './tree.ts';
-
-export interface ExportingWorld extends World {
-  readonly heads: HeadStore;
-  readonly publicKey: () => Promise<KeyObject>;
-}
 
 export interface ExportQuery {
   readonly from_sequence: number;
@@ -44,7 +39,7 @@ type Row = z.infer<typeof rowSchema>;
 
 /** @throws InvalidInput on `head_size` and `from_sequence`, Conflict before the first head is signed */
 export const exportEntries = async (
-  world: ExportingWorld,
+  world: ProvingWorld,
   { from_sequence, head_size, limit }: ExportQuery,
 ): Promise<ExportPage> => {
   const head = await findHead(world, head_size);
@@ -61,7 +56,7 @@ export const exportEntries = async (
   };
 };
 
-const findHead = async ({ heads }: ExportingWorld, size: number | undefined): Promise<SignedHead> => {
+const findHead = async ({ heads }: ProvingWorld, size: number | undefined): Promise<SignedHead> => {
   const head = await newestHead(heads, size === undefined ? {} : { to: size });
   if (size !== undefined && head?.size !== size)
     throw new InvalidInput('head_size', 'must be the size of a signed head');

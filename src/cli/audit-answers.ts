@@ -110,7 +110,11 @@ export const describeEntries = (entries: readonly Listed[]): string =>
 export const describeValid = ({ total_entries, checked_from, head }: Verification): string => {
   if (total_entries === 0) return 'The audit chain is valid: it has no entries yet.';
   const signed = head ? `; the head of size ${head.size} was signed at ${moment(head.signed_at)}` : '';
-  return checked_from > 1
-    ? `The audit chain is valid since the last signed head: entries ${checked_from} to ${total_entries} were checked, those before were not${signed}.`
-    : `The audit chain is valid: all ${total_entries} ${total_entries === 1 ? 'entry was' : 'entries were'} checked${signed}.`;
+  const count = `all ${total_entries} ${total_entries === 1 ? 'entry was' : 'entries were'} checked`;
+  if (checked_from <= 1) return `The audit chain is valid: ${count}${signed}.`;
+  const since =
+    checked_from > total_entries
+      ? `no entry came after it, and the ${total_entries} before were not checked`
+      : `entries ${checked_from} to ${total_entries} were checked, those before were not`;
+  return `The audit chain is valid since the last signed head: ${since}${signed}.`;
 };

@@ -180,6 +180,12 @@ describe('audit verify', () => {
     });
     expect(urls()).toEqual([`${base}/verify?since_head=true`]);
   });
+  it('--since-head of a chain that has not grown since says that nothing was checked', async () => {
+    c.server.answer = () => ({ body: { ...valid, checked_from: 151 } });
+    expect((await c.everleaf('audit verify --since-head')).out).toMatch(
+      /since the last signed head: no entry came after it, and the 150 before were not checked;/,
+    );
+  });
   it('of an empty chain says so', async () => {
     c.server.answer = () => ({ body: { ...valid, total_entries: 0, head: null } });
     expect((await c.everleaf('audit verify')).out).toBe('The audit chain is valid: it has no entries yet.\n');
