@@ -199,8 +199,76 @@ def update_domain_names():
     handlers["update"] = update_resource
 
 
+def read_streams_side_by_side():
+    """One thread serves all event source mappings in turn: a function that waits keeps every other stream waiting, which
+    on AWS are read at the same time."""
+    from ministack.services import lambda_svc
+
+    all_mappings = lambda_svc._iter_all_esms
+    poll = lambda_svc._poll_dynamodb_streams
+    own = threading.local()
+    woken = {}
+
+    def mappings_of_this_thread():
+        only = getattr(own, "mapping", None)
+        return (one for one in all_mappings() if only is None or one[2].get("UUID") == only)
+
+    def read_one(mapping, wake):
+        own.mapping = mapping
+        while any(True for _ in mappings_of_this_thread()):
+            wake.wait(5)
+            wake.clear()
+            try:
+                while poll():
+                    pass
+            except Exception as error:
+                lambda_svc.logger.error("ESM DynamoDB streams poller error: %s", error)
+        woken.pop(mapping, None)
+
+    def wake_all():
+        for _account, _region, mapping in all_mappings():
+            if ":dynamodb:" not in mapping.get("EventSourceArn", ""):
+                continue
+            name = mapping["UUID"]
+            if name not in woken:
+                woken[name] = threading.Event()
+                threading.Thread(target=read_one, args=(name, woken[name]), daemon=True, name=f"stream-{name}").start()
+            woken[name].set()
+        return False
+
+    lambda_svc._iter_all_esms = mappings_of_this_thread
+    lambda_svc._poll_dynamodb_streams = wake_all
+
+
+def lock_objects_of_stacks():
+    """CloudFormation makes a bucket without its Object Lock, so that everything in it could be taken away."""
+    from ministack.services import s3
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    create = handlers["create"]
+
+    def create_and_lock(logical_id, props, stack_name):
+        physical_id, attributes = create(logical_id, props, stack_name)
+        if str(props.get("ObjectLockEnabled", "")).lower() == "true":
+            given = props.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention") or {}
+            retention = {unit: int(given[unit]) for unit in ("Days", "Years") if unit in given}
+            s3._bucket_object_lock[physical_id] = {
+                "enabled": True,
+                "default_retention": {"Mode": given["Mode"], **retention} if retention else None,
+            }
+        return physical_id, attributes
+
+    handlers["create"] = create_and_lock
+
+
 def apply_cures():
+    from emulator_metrics import apply_metrics
+
     send_small_answers_at_once()
     run_nothing_of_the_machine()
     report_thrown_errors()
     update_domain_names()
+    read_streams_side_by_side()
+    lock_objects_of_stacks()
+    apply_metrics()

@@ -1,15 +1,15 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APIGatewayClient, UpdateDomainNameCommand } from '@aws-sdk/client-api-gateway';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { CreateFunctionCommand, InvokeCommand, LambdaClient, waitUntilFunctionActiveV2 } from '@aws-sdk/client-lambda';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DeleteObjectsCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCalls } from '../../local/calls.ts';
 import { type Emulator, startEmulator } from '../../local/emulator.ts';
 import { emulatorTools, installedPython } from '../../local/tools.ts';
+import { createFunction } from './small-function.ts';
 
 const python = installedPython(emulatorTools);
 
@@ -55,19 +55,7 @@ describe.skipIf(!python)('a function on the emulator', () => {
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     };
     lambda = new LambdaClient(config);
-    writeFileSync(join(folder, 'index.js'), code);
-    spawnSync(python ?? '', ['-m', 'zipfile', '-c', 'code.zip', 'index.js'], { cwd: folder });
-    await lambda.send(
-      new CreateFunctionCommand({
-        FunctionName: 'tried',
-        Runtime: 'nodejs24.x',
-        Handler: 'index.handler',
-        Role: 'arn:aws:iam::000000000000:role/tried',
-        Timeout: 5,
-        Code: { ZipFile: readFileSync(join(folder, 'code.zip')) },
-      }),
-    );
-    await waitUntilFunctionActiveV2({ client: lambda, maxWaitTime: 20 }, { FunctionName: 'tried' });
+    await createFunction(lambda, { FunctionName: 'tried', code });
     await new DynamoDBClient(config).send(
       new CreateTableCommand({
         TableName: 'things',
