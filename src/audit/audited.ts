@@ -1,7 +1,7 @@
 /** What of each table's rows is worth an entry, and what of it an entry may show. */
-import { createHmac } from 'node:crypto';
 import { type AuditedTable, controlKeys, generationCopies, tableKeys } from '../names.ts';
 import { type AttributeValue, canonicalAttribute } from './attribute.ts';
+import { hmac } from './hmac.ts';
 import { ownAttributes, versionAttribute } from './stamp.ts';
 
 interface Declared {
@@ -91,7 +91,7 @@ export const showValue = (
     if (JSON.stringify(plain).length <= longestShown) return plain;
   }
   const covered = ['everleaf shown value 1', table, rowKey, name, canonicalAttribute(value)];
-  return { hmac: createHmac('sha256', key).update(JSON.stringify(covered)).digest('hex').slice(0, 32) };
+  return { hmac: hmac(key, JSON.stringify(covered)).toString('hex').slice(0, 32) };
 };
 
 /** Strings, booleans, null, lists and numbers that JSON has exactly are themselves; anything else says its type. */

@@ -2,10 +2,11 @@
  * What a product's write leaves in the row that it writes: who did what, under which request, sealed so that nobody who
  * can merely write the table can make one, move one to another row, or use one again.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { AuditedTable, Deployment } from '../names.ts';
 import { type AttributeValue, canonicalAttribute, type Image } from './attribute.ts';
+import { hmac } from './hmac.ts';
 
 /** Who makes a change. */
 export interface Author {
@@ -68,7 +69,7 @@ const macOf = (key: Uint8Array, stamped: Stamped, stamp: Omit<Stamp, 'mac'>): Bu
     [version, stamp.at, stamp.actor, stamp.action, stamp.request_id],
     [stamp.set, values, stamp.removed],
   ];
-  return createHmac('sha256', key).update(JSON.stringify(covered)).digest();
+  return hmac(key, JSON.stringify(covered));
 };
 
 /** The stamp of one write. `set` are the marshalled values that it sets, stamp and version not among them. */
