@@ -100,9 +100,9 @@ def _kms(action, request, region, account):
     named = request.get("KeyId", "")
     key = kms._resolve_key(named) or {}
     context = {}
-    for field, condition in (("SigningAlgorithm", "kms:SigningAlgorithm"), ("MessageType", "kms:MessageType")):
+    for field in ("SigningAlgorithm", "MessageType", "MacAlgorithm"):
         if field in request:
-            context[condition] = [request[field]]
+            context[f"kms:{field}"] = [request[field]]
     if "alias/" in named:
         context["kms:RequestAlias"] = [named[named.index("alias/") :]]
     resource = key.get("Arn") or (named if named.startswith("arn:") else f"arn:aws:kms:{region}:{account}:key/{named}")
@@ -188,6 +188,46 @@ def record_to(file):
 
     app._handle_special_data_plane_request = record_and_serve
     _record_state_machines(write)
+    _record_deliveries(write)
+
+
+def _record_deliveries(write):
+    """What Lambda itself asks for in a function's name: to read the streams that it serves, to send away what it cannot take."""
+    from ministack.services import lambda_svc
+
+    execute = lambda_svc._execute_function
+    give_up_batch, give_up_event = lambda_svc._send_ddb_stream_failure_record, lambda_svc._route_async_failure
+
+    def name_of(func):
+        return (func.get("config") or func).get("FunctionName", "unknown")
+
+    def execute_function(func, event):
+        records = event.get("Records") if isinstance(event, dict) else None
+        sources = {r.get("eventSourceARN") for r in records or [] if isinstance(r, dict) and r.get("eventSource") == "aws:dynamodb"}
+        for stream in sorted(filter(None, sources)):
+            reading = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+            checks = [{"action": f"dynamodb:{action}", "resource": stream, "context": {}} for action in reading]
+            write({"function": name_of(func)}, "dynamodb", checks)
+        return execute(func, event)
+
+    def record_sending(name, target):
+        service = str(target).split(":")[2] if str(target).count(":") > 4 else "unknown"
+        action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}.get(service, "unknown:Send")
+        write({"function": name}, service, [{"action": action, "resource": target, "context": {}}])
+
+    def send_failure_record(esm, func_rec, *positional):
+        target = ((esm.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
+        if target:
+            record_sending(name_of(func_rec), target)
+        return give_up_batch(esm, func_rec, *positional)
+
+    def route_failure(target_arn, func_name, *positional):
+        record_sending(func_name, target_arn)
+        return give_up_event(target_arn, func_name, *positional)
+
+    lambda_svc._execute_function = execute_function
+    lambda_svc._send_ddb_stream_failure_record = send_failure_record
+    lambda_svc._route_async_failure = route_failure
 
 
 def _record_state_machines(write):

@@ -169,8 +169,10 @@ const permission = z.object({
 const permissions = (from: Template, resolve: (value: unknown) => unknown) => {
   const granted = Object.values(from.Resources)
     .filter((r) => r.Type === 'AWS::Lambda::Permission')
+    // Others' permissions may refer to what the gateway knows nothing of.
+    .filter((r) => r.Properties.Principal === 'apigateway.amazonaws.com')
     .map((r) => permission.parse(resolve(r.Properties)))
-    .filter((p) => p.Principal === 'apigateway.amazonaws.com' && p.Action === 'lambda:InvokeFunction');
+    .filter((p) => p.Action === 'lambda:InvokeFunction');
   return (functionArn: string, caller: string): boolean =>
     granted.some(
       (p) =>

@@ -2,10 +2,24 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APIGatewayClient, UpdateDomainNameCommand } from '@aws-sdk/client-api-gateway';
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DeleteObjectsCommand, S3Client } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { CreateKeyCommand, GenerateMacCommand, KMSClient } from '@aws-sdk/client-kms';
+import {
+  CreateEventSourceMappingCommand,
+  InvokeCommand,
+  LambdaClient,
+  PutFunctionEventInvokeConfigCommand,
+} from '@aws-sdk/client-lambda';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { dummyCredentials } from '../../local/aws.ts';
 import { readCalls } from '../../local/calls.ts';
 import { type Emulator, startEmulator } from '../../local/emulator.ts';
 import { emulatorTools, installedPython } from '../../local/tools.ts';
@@ -45,6 +59,18 @@ describe.skipIf(!python)('a function on the emulator', () => {
       log: Buffer.from(answer.LogResult ?? '', 'base64').toString(),
     };
   };
+
+  /** What a function was seen to ask, and what IAM could hold it to; sorted. */
+  const askedBy = (name: string): string[] =>
+    readCalls(record)
+      .filter((call) => call.function === name)
+      .flatMap(({ checks }) =>
+        checks.map(({ action, resource, context }) => {
+          const held = Object.keys(context).length === 0 ? '' : ` ${JSON.stringify(context)}`;
+          return `${action} ${resource}${held}`;
+        }),
+      )
+      .sort();
 
   beforeAll(async () => {
     process.env.EVERLEAF_SECRET = 'of the parent';
@@ -140,9 +166,7 @@ describe.skipIf(!python)('a function on the emulator', () => {
         }),
       ),
     ]);
-    const asked = readCalls(record)
-      .filter((call) => call.function === 'another')
-      .flatMap(({ checks }) => checks.map(({ action, resource }) => `${action} ${resource}`));
+    const asked = askedBy('another');
     const domains = 'arn:aws:apigateway:eu-west-1::/domainnames';
     expect(asked.sort()).toEqual([
       `apigateway:AddCertificateToDomain ${domains}`,
@@ -153,5 +177,86 @@ describe.skipIf(!python)('a function on the emulator', () => {
       's3:DeleteObject arn:aws:s3:::bucket/b',
       's3:DeleteObjectVersion arn:aws:s3:::bucket/a',
     ]);
+  });
+
+  it('is recorded with what keys, versions, prefixes and executions IAM holds a grant to', async () => {
+    const config = {
+      endpoint: emulator.endpoint,
+      region: emulator.region,
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test', sessionToken: 'fn:auditing' },
+      forcePathStyle: true,
+    };
+    const kms = new KMSClient(config);
+    const { KeyMetadata } = await kms.send(
+      new CreateKeyCommand({ KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' }),
+    );
+    const s3 = new S3Client(config);
+    const states = new SFNClient(config);
+    const machine = 'arn:aws:states:eu-west-1:000000000000:stateMachine:turns';
+    const execution = 'arn:aws:states:eu-west-1:000000000000:execution:turns:one';
+    await Promise.allSettled([
+      kms.send(
+        new GenerateMacCommand({
+          KeyId: KeyMetadata?.KeyId,
+          MacAlgorithm: 'HMAC_SHA_256',
+          Message: Buffer.from('secret'),
+        }),
+      ),
+      s3.send(new ListObjectVersionsCommand({ Bucket: 'heads', Prefix: 'heads/', MaxKeys: 5 })),
+      s3.send(new GetObjectCommand({ Bucket: 'heads', Key: 'heads/1.json', VersionId: 'v1' })),
+      s3.send(new PutObjectCommand({ Bucket: 'heads', Key: 'heads/1.json', Body: '{}', IfNoneMatch: '*' })),
+      states.send(new StartExecutionCommand({ stateMachineArn: machine, name: 'one', input: '{}' })),
+      states.send(new DescribeExecutionCommand({ executionArn: execution })),
+    ]);
+    expect(askedBy('auditing')).toEqual(
+      [
+        'kms:CreateKey',
+        `kms:GenerateMac ${KeyMetadata?.Arn} {"kms:MacAlgorithm":["HMAC_SHA_256"]}`,
+        's3:GetObjectVersion arn:aws:s3:::heads/heads/1.json',
+        's3:ListBucketVersions arn:aws:s3:::heads {"s3:prefix":["heads/"],"s3:max-keys":["5"]}',
+        's3:PutObject arn:aws:s3:::heads/heads/1.json',
+        `states:DescribeExecution ${execution}`,
+        `states:StartExecution ${machine}`,
+      ].map((line) => expect.stringContaining(line)),
+    );
+    expect(readFileSync(record, 'utf8')).not.toContain(Buffer.from('secret').toString('base64'));
+  });
+
+  it('is recorded with what Lambda asks for in its name: to read a stream, to send away what it could not take', async () => {
+    const config = { endpoint: emulator.endpoint, region: emulator.region, credentials: dummyCredentials };
+    const dynamodb = new DynamoDBClient(config);
+    const { TableDescription } = await dynamodb.send(
+      new CreateTableCommand({
+        TableName: 'streamed',
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+        StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
+      }),
+    );
+    const EventSourceArn = TableDescription?.LatestStreamArn;
+    await lambda.send(
+      new CreateEventSourceMappingCommand({ FunctionName: 'tried', EventSourceArn, StartingPosition: 'TRIM_HORIZON' }),
+    );
+    await dynamodb.send(new PutItemCommand({ TableName: 'streamed', Item: { id: { S: 'a' } } }));
+    const queue = 'arn:aws:sqs:eu-west-1:000000000000:letters';
+    await lambda.send(
+      new PutFunctionEventInvokeConfigCommand({
+        FunctionName: 'tried',
+        MaximumRetryAttempts: 0,
+        DestinationConfig: { OnFailure: { Destination: queue } },
+      }),
+    );
+    await lambda.send(new InvokeCommand({ FunctionName: 'tried', InvocationType: 'Event', Payload: '{"fail":true}' }));
+    const expected = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
+      (action) => `dynamodb:${action} ${EventSourceArn}`,
+    );
+    await vi.waitFor(
+      () => expect(askedBy('tried')).toEqual(expect.arrayContaining([...expected, `sqs:SendMessage ${queue}`])),
+      {
+        timeout: 15_000,
+        interval: 200,
+      },
+    );
   });
 });
