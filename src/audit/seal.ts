@@ -1,8 +1,9 @@
 /** What tells the chain's own rows from rows that somebody else put there: a seal under the key that seals stamps. */
-import { createHmac, hash as digest, timingSafeEqual } from 'node:crypto';
+import { hash as digest, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { Deployment } from '../names.ts';
-import { type Entry, type EntryRow, entryHash, entrySchema } from './entry.ts';
+import { type Entry, type EntryRow, entryHash, readEntry } from './entry.ts';
+import { hmac } from './hmac.ts';
 
 /** An entry's row as it is stored. */
 export interface SealedRow extends EntryRow {
@@ -13,9 +14,7 @@ export interface SealedRow extends EntryRow {
 type Sealed = Pick<EntryRow, 'sequence' | 'hash' | 'nodes'>;
 
 const sealOf = (key: Uint8Array, { name, environment }: Deployment, { sequence, hash, nodes }: Sealed): Buffer =>
-  createHmac('sha256', key)
-    .update(JSON.stringify(['everleaf audit entry 1', name, environment, sequence, hash, nodes]))
-    .digest();
+  hmac(key, JSON.stringify(['everleaf audit entry 1', name, environment, sequence, hash, nodes]));
 
 export const sealRow = (key: Uint8Array, deployment: Deployment, row: EntryRow): SealedRow => ({
   ...row,
@@ -50,7 +49,8 @@ export const openRow = (
   const row = openSeal(key, deployment, item);
   const text = textSchema.safeParse(item).data?.entry;
   if (row === null || text === undefined || entryHash(text) !== row.hash) return null;
-  return { ...row, entry: entrySchema.parse(JSON.parse(text)) };
+  const entry = readEntry(text);
+  return entry && { ...row, entry };
 };
 
 export type IsSealed = (row: Readonly<Record<string, unknown>>) => boolean;
