@@ -39,7 +39,7 @@ export function auditRoutes(audit: Audit, tables: Tables): Record<AuditRoute, Ro
       does: 'verifies the audit chain',
       environment: { ...environment, VERIFY_STATE_MACHINE: machine.stateMachineArn },
       grants: [
-        audit.readChain('Query'),
+        audit.readChain('Query', 'BatchGetItem'),
         ...audit.readHeads(),
         allow(['states:StartExecution'], [machine.stateMachineArn]),
         allow(['states:DescribeExecution'], [executions]),

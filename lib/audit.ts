@@ -10,7 +10,7 @@ import { Construct } from 'constructs';
 import { auditedTables, auditKeys, type Deployment, headsPrefix } from '../src/names.ts';
 import type { Authority } from './authority.ts';
 import { deadLetters, sendTo } from './dead-letters.ts';
-import { addFunction, allow, onlyRows } from './function.ts';
+import { addFunction, allow, onlyRows, wholeProcessor } from './function.ts';
 import { Heads } from './heads.ts';
 import { ownKey } from './own-key.ts';
 import type { Stamps } from './stamps.ts';
@@ -67,9 +67,8 @@ export class Audit extends Construct {
       );
     // Entries are put and never updated or deleted: no role of the stack can.
     const appending = [
-      onAudit([auditKeys.chain], 'Query', 'BatchGetItem'),
-      onAudit([auditKeys.allSeen], 'GetItem', 'BatchGetItem'),
-      onAudit([auditKeys.chain, auditKeys.allSeen], 'PutItem'),
+      onAudit([auditKeys.chain], 'Query'),
+      onAudit([auditKeys.chain, auditKeys.allSeen], 'BatchGetItem', 'PutItem'),
       onAudit([auditKeys.turn], 'UpdateItem'),
       ...this.readHeads(),
       allow(['s3:PutObject'], [this.heads.arnForObjects(`${headsPrefix}*`)]),
@@ -99,9 +98,9 @@ export class Audit extends Construct {
       entry: 'audit/append-outside-change',
       description: 'Enters what is changed outside the tables in the chain, from CloudTrail',
       timeout: Duration.minutes(1),
+      stamps,
       environment: {
         ...this.environment,
-        STAMP_KEY_ID: stamps.key.keyArn,
         CA_KEY_ID: authority.key.keyArn,
         TRUSTSTORE_BUCKET: authority.truststore.bucketName,
         DOMAIN_NAME: domain,
@@ -116,11 +115,12 @@ export class Audit extends Construct {
       entry: 'audit/reconcile-audit',
       description: 'Compares the audited tables with what the chain says of them, every day',
       timeout: Duration.minutes(15),
+      memory: wholeProcessor,
       environment: this.environment,
       stamps,
       grants: [
         allow(
-          ['dynamodb:Scan', 'dynamodb:GetItem'],
+          ['dynamodb:Scan', 'dynamodb:BatchGetItem'],
           audited.map(({ tableArn }) => tableArn),
         ),
         ...appending,
@@ -133,8 +133,9 @@ export class Audit extends Construct {
       entry: 'audit/continue-verification',
       description: 'Verifies the audit chain, ten minutes of it at a time',
       timeout: Duration.minutes(15),
+      memory: wholeProcessor,
       environment: this.environment,
-      grants: [this.readChain('Query'), ...this.readHeads()],
+      grants: [this.readChain('Query', 'BatchGetItem'), ...this.readHeads()],
     });
     this.verification = addStateMachine(this, deployment, {
       name: 'verify-audit',

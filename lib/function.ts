@@ -14,6 +14,8 @@ export interface FunctionSpec {
   readonly description: string;
   readonly grants: readonly PolicyStatement[];
   readonly timeout: Duration;
+  /** MB; the processor grows with it. 512 where nothing is said. */
+  readonly memory?: number;
   readonly environment?: Readonly<Record<string, string>>;
   /** For those that write audited rows, or judge whether the product wrote one. */
   readonly stamps?: Stamps;
@@ -27,6 +29,9 @@ export interface FunctionSpec {
   /** 'esm' where nothing is said. */
   readonly format?: BundleFormat;
 }
+
+/** MB with which a function has one whole processor: for those that hash and compare for minutes. */
+export const wholeProcessor = 1_769;
 
 export function addFunction(scope: Construct, deployment: Deployment, spec: FunctionSpec): LambdaFunction {
   const verbObject = spec.entry.slice(spec.entry.lastIndexOf('/') + 1);
@@ -45,7 +50,7 @@ export function addFunction(scope: Construct, deployment: Deployment, spec: Func
     description: spec.description,
     runtime: Runtime.NODEJS_24_X,
     architecture: Architecture.X86_64,
-    memorySize: 512,
+    memorySize: spec.memory ?? 512,
     timeout: spec.timeout,
     role,
     logGroup,

@@ -9,7 +9,7 @@ const roles = ofType(template, 'AWS::IAM::Role').map(([role]) => role);
 const functions = ofType(template, 'AWS::Lambda::Function');
 const [auditTable] = named(template, 'AWS::DynamoDB::Table', 'TablesAudit');
 const [heads, headsBucket] = named(template, 'AWS::S3::Bucket', 'Heads');
-const text = JSON.stringify;
+const text = (value: unknown): string => JSON.stringify(value);
 
 const roleOf = (entry: string): string => named(template, 'AWS::IAM::Role', `${entry}Role`)[0];
 const writers = [roleOf('AuditAppendChanges'), roleOf('AppendOutsideChange'), roleOf('ReconcileAudit')];
@@ -89,9 +89,7 @@ describe('keys', () => {
     const [key] = named(template, 'AWS::KMS::Key', 'Stamps');
     const sealing = allowedOn(key, /^kms:/);
     expect(new Set(sealing.map(({ action }) => action))).toEqual(new Set(['kms:GenerateMac']));
-    expect(sealing.map(({ role }) => role)).toEqual(
-      expect.arrayContaining([roleOf('AuditAppendChanges'), roleOf('ReconcileAudit')]),
-    );
+    expect(sealing.map(({ role }) => role)).toEqual(expect.arrayContaining(writers));
     const [sealed, replicated] = deniedBy('Stamps');
     expect(replicated).toEqual(nobodyReplicates);
     expect(sealed?.Action).toEqual(['kms:GenerateMac', 'kms:VerifyMac']);
@@ -105,10 +103,7 @@ describe('keys', () => {
     const [key] = named(template, 'AWS::KMS::Key', 'Stamps');
     const sealing = new Set(allowedOn(key, /GenerateMac/).map(({ role }) => text({ 'Fn::GetAtt': [role, 'Arn'] })));
     const told = functions.filter(([, { Properties }]) => text(Properties.Environment).includes('"STAMP_KEY_ID"'));
-    const mayNot = told.filter(([, { Properties }]) => !sealing.has(text(Properties.Role))).map(([id]) => id);
-    // It has to know the key when somebody changes it.
-    expect(mayNot).toEqual([named(template, 'AWS::Lambda::Function', 'AppendOutsideChange')[0]]);
-    expect(told).toHaveLength(sealing.size + 1);
+    expect(told.map(([, { Properties }]) => text(Properties.Role)).sort()).toEqual([...sealing].sort());
   });
 
   test('live on when a region fails or the stack is deleted', () => {
