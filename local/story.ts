@@ -158,7 +158,7 @@ export const playMainJob = async (
   );
   await everleaf('principal', 'create', other, '--type', 'worker');
   const edit = breakGlass(cloud, other, reason);
-  command(edit.line);
+  command(`${edit.line}\n`);
   await cloud.aws.updateItem(edit.input);
   explain('Everleaf did not write this, and says so within seconds: an entry out_of_band, and an alarm.');
   progress('the entry comes through the stream');
