@@ -3,9 +3,11 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { z } from 'zod';
 import { append } from '../../src/audit/append.ts';
 import { coverWithHead } from '../../src/audit/cover-with-head.ts';
+import { foundActions } from '../../src/audit/judge.ts';
 import { outsideChange } from '../../src/audit/outside.ts';
 import { auditWorldFromEnvironment } from '../../src/aws/audit-world.ts';
 import { count } from '../../src/metrics.ts';
+import { auditMetrics } from '../../src/names.ts';
 
 const logger = new Logger();
 const environment = z.object({
@@ -33,8 +35,11 @@ export const handler = async (event: unknown): Promise<void> => {
     event,
   );
   if (draft === null) return;
-  await coverWithHead(world, await append(world, [draft]));
-  const outOfBand = draft.action === 'out_of_band';
-  if (outOfBand) logger.warn('out-of-band change', { subject: draft.subject, actor: draft.actor, ...draft.details });
-  count(world.deployment, { audit_entries_total: 1, out_of_band_changes_total: outOfBand ? 1 : 0 });
+  const { action, subject, actor, details } = draft;
+  const outOfBand = action === foundActions.outOfBand;
+  const { entered, ...end } = await append(world, [draft]);
+  // Told before the head is signed: an alarm does not wait for what may fail.
+  if (outOfBand) logger.warn('out-of-band change', { action, subject, actor, ...details });
+  count(world.deployment, { [auditMetrics.entries]: entered, [auditMetrics.outOfBand]: outOfBand ? 1 : 0 });
+  await coverWithHead(world, end);
 };

@@ -5,7 +5,7 @@ import {
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
+  paginateQuery,
 } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { append } from '../../src/audit/append.ts';
@@ -144,16 +144,20 @@ export const makeAuditedTables = async (emulator: TestEmulator) => {
   };
 
   const entries = async (): Promise<Entry[]> => {
-    const { Items = [] } = await client.send(
-      new QueryCommand({
+    const pages = paginateQuery(
+      { client },
+      {
         TableName: tableName(deployment, 'audit'),
         KeyConditionExpression: 'chain = :chain AND #sequence > :zero',
         ExpressionAttributeNames: { '#sequence': 'sequence' },
         ExpressionAttributeValues: { ':chain': { S: auditKeys.chain }, ':zero': { N: '0' } },
         ConsistentRead: true,
-      }),
+      },
     );
-    return Items.map((item) => entrySchema.parse(JSON.parse(unmarshall(item).entry)));
+    const all: Entry[] = [];
+    for await (const { Items = [] } of pages)
+      all.push(...Items.map((item) => entrySchema.parse(JSON.parse(unmarshall(item).entry))));
+    return all;
   };
 
   const made: StreamRecord[] = [];

@@ -3,7 +3,8 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { append } from '../../src/audit/append.ts';
 import type { Image } from '../../src/audit/attribute.ts';
-import type { Entry } from '../../src/audit/entry.ts';
+import type { Draft, Entry } from '../../src/audit/entry.ts';
+import type { HeadStore } from '../../src/audit/head.ts';
 import { reconcileAudit } from '../../src/audit/reconcile.ts';
 import { auditKeys, controlKeys, tableName } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
@@ -26,10 +27,12 @@ describeWithEmulator('reconciliation', (emulator) => {
     meanwhile = async () => {},
     run = `run-${runs++}`,
     remaining_ms = () => 900_000,
+    heads = tables.heads as HeadStore,
   }: {
     meanwhile?: () => Promise<void>;
     run?: string;
     remaining_ms?: () => number;
+    heads?: HeadStore;
   } = {}) => {
     const world = tables.world();
     const before = (await tables.entries()).length;
@@ -39,7 +42,10 @@ describeWithEmulator('reconciliation', (emulator) => {
       waits += 1;
       await meanwhile();
     };
-    const result = await reconcileAudit({ ...world, sleep, remaining_ms }, { run });
+    const told: Draft[] = [];
+    const tell = (drafts: readonly Draft[]): void => void told.push(...drafts);
+    const result = await reconcileAudit({ ...world, heads, sleep, remaining_ms, tell }, { run });
+    expect(told).toHaveLength(result.differences);
     const entered = (await tables.entries()).slice(before);
     return {
       result,
@@ -136,6 +142,22 @@ describeWithEmulator('reconciliation', (emulator) => {
       const many = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`${n}${'x'.repeat(150)}`, { S: 'y' }]));
       await tables.deliver(await tables.edit('principals', 'large-1', many));
       expect(changeOf((await tables.entries()).at(-1))).toMatchObject({ truncated: true });
+      await nothing();
+    });
+
+    it('in more rows and entries than a read brings at once', async () => {
+      await fresh();
+      const large = 'x'.repeat(300_000);
+      for (let n = 0; n < 9; n += 1)
+        await tables.deliver(await tables.product('jobs', `large-${n}`, { set: { state: 'DONE', large } }));
+      const noted = { time: 1, action: 'noted', actor: 'x', request_id: null, subject: 'x' };
+      for (let n = 0; n < 9; n += 1)
+        await append(tables.world(), [
+          { ...noted, event_ids: [`job:test:${n}`], details: { large: large.slice(0, 250_000) } },
+        ]);
+      await nothing();
+      await tables.edit('jobs', 'large-8', { state: { S: 'FAILED' } });
+      expect((await reconcile()).differences).toHaveLength(1);
       await nothing();
     });
 
@@ -472,6 +494,23 @@ describeWithEmulator('reconciliation', (emulator) => {
           .sort(),
       ).toEqual(['a', 'b']);
       await nothing();
+    });
+
+    it('of which the first could sign no head enter nothing twice, and sign the head that is due', async () => {
+      await fresh();
+      await worker('half-1');
+      await tables.edit('principals', 'half-1', suspended);
+      const { heads } = tables;
+      const broken = async (): Promise<void> => {
+        throw new Error('no bucket');
+      };
+      await expect(reconcile({ run: 'half', heads: { ...heads, write: broken } })).rejects.toThrow('no bucket');
+      expect(heads.kept).toEqual([]);
+      const { entered } = await reconcile({ run: 'half' });
+      expect(entered).toEqual([]);
+      const actions = (await tables.entries()).map(({ action }) => action);
+      expect(actions.slice(-2)).toEqual(['reconciliation_difference', 'audit_reconciled']);
+      expect(heads.kept.at(-1)?.size).toBe(actions.length);
     });
 
     it('of the same invocation say once that they were made', async () => {
