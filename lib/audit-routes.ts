@@ -5,12 +5,16 @@ import { auditByAction } from '../src/names.ts';
 import type { Route } from '../src/routes.ts';
 import type { RouteFunction } from './api.ts';
 import type { Audit } from './audit.ts';
-import { allow } from './function.ts';
+import { allow, wholeProcessor } from './function.ts';
+import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
 
 export type AuditRoute = Extract<Route, `${string}/identity/audit${string}`>;
 
-export function auditRoutes(audit: Audit, tables: Tables): Record<AuditRoute, RouteFunction> {
+export function auditRoutes(
+  audit: Audit,
+  { tables, stamps }: { readonly tables: Tables; readonly stamps: Stamps },
+): Record<AuditRoute, RouteFunction> {
   const { environment } = audit;
   const machine = audit.verification;
   const executions = Stack.of(audit).formatArn({
@@ -37,6 +41,9 @@ export function auditRoutes(audit: Audit, tables: Tables): Record<AuditRoute, Ro
     'GET /api/v1/identity/audit/verify': {
       entry: 'audit/verify-audit',
       does: 'verifies the audit chain',
+      memory: wholeProcessor,
+      // Rows bear a seal, which tells who appended them.
+      stamps,
       environment: { ...environment, VERIFY_STATE_MACHINE: machine.stateMachineArn },
       grants: [
         audit.readChain('Query', 'BatchGetItem'),

@@ -135,6 +135,7 @@ export class Audit extends Construct {
       timeout: Duration.minutes(15),
       memory: wholeProcessor,
       environment: this.environment,
+      stamps,
       grants: [this.readChain('Query', 'BatchGetItem'), ...this.readHeads()],
     });
     this.verification = addStateMachine(this, deployment, {

@@ -264,7 +264,7 @@ describe('the daily jobs', () => {
     for (const entry of ['ApiListAudit', 'ApiVerifyAudit', 'ApiExportAudit', 'ApiProveEntry', 'ContinueVerification']) {
       const actions = grantsOf(template, roleOf(entry)).flatMap(({ Action }) => Action);
       const reading =
-        /^(logs:|dynamodb:(Query|BatchGetItem)|s3:(ListBucketVersions|GetObjectVersion)|kms:GetPublicKey)/;
+        /^(logs:|dynamodb:(Query|BatchGetItem)|s3:(ListBucketVersions|GetObjectVersion)|kms:(GetPublicKey|GenerateMac))/;
       expect([entry, actions.filter((action) => !reading.test(action))]).toEqual([
         entry,
         entry === 'ApiVerifyAudit' ? ['states:StartExecution', 'states:DescribeExecution'] : [],
