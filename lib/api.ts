@@ -32,16 +32,23 @@ export interface RouteFunction {
   readonly does: string;
   readonly grants: readonly PolicyStatement[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** For those that write audited rows, or judge who wrote one. */
+  readonly stamps?: Stamps;
+  /** MB */
+  readonly memory?: number;
 }
 
 export class Api extends Construct {
-  constructor(scope: Construct, id: string, { deployment, tables, access, audit }: ApiProps) {
+  constructor(scope: Construct, id: string, { deployment, tables, stamps, access, audit }: ApiProps) {
     super(scope, id);
     const { api, authorizer } = access;
     const guarded = { authorizer };
-    const answering = { ...functions(Stack.of(this), deployment, tables), ...auditRoutes(audit, tables) };
+    const answering = {
+      ...functions(Stack.of(this), { deployment, tables, stamps }),
+      ...auditRoutes(audit, { tables, stamps }),
+    };
     for (const route of routes) {
-      const { entry, does, grants, environment }: RouteFunction = answering[route];
+      const { entry, does, grants, environment, stamps, memory }: RouteFunction = answering[route];
       const [method = '', path = ''] = route.split(' ');
       const handler = addFunction(this, deployment, {
         entry,
@@ -49,6 +56,8 @@ export class Api extends Construct {
         timeout: Duration.seconds(25),
         grants,
         ...(environment === undefined ? {} : { environment }),
+        ...(stamps === undefined ? {} : { stamps }),
+        ...(memory === undefined ? {} : { memory }),
       });
       // Without the right to be called from API Gateway's console, which asks no authorizer.
       const integration = new LambdaIntegration(handler, { allowTestInvoke: false });
@@ -85,8 +94,7 @@ const below = (resource: IResource): IResource[] =>
 
 function functions(
   stack: Stack,
-  deployment: Deployment,
-  tables: Tables,
+  { deployment, tables, stamps }: Pick<ApiProps, 'deployment' | 'tables' | 'stamps'>,
 ): Record<Exclude<Route, AuditRoute>, RouteFunction> {
   const { principals, certificates, controls } = tables.all;
   const sign = allow(
@@ -125,16 +133,15 @@ function functions(
     onTable(principals, 'BatchGetItem'),
     onTable(certificates, 'BatchGetItem'),
     onControls([controlKeys.generations, controlKeys.admins], 'GetItem'),
-    onControls([controlKeys.admins], 'UpdateItem'),
+    onControls([controlKeys.admins], 'PutItem', 'UpdateItem'),
   ];
   const issuing = [
     sign,
     onTable(principals, 'GetItem', 'UpdateItem'),
     onTable(certificates, 'BatchGetItem', 'PutItem', 'ConditionCheckItem'),
     onIndex(certificateIndexes.byPublicKey),
-    onControls([controlKeys.generations], 'ConditionCheckItem'),
-    onControls([controlKeys.generations, controlKeys.keys], 'GetItem'),
-    onControls([controlKeys.keys], 'UpdateItem'),
+    onControls([controlKeys.generations, controlKeys.keys], 'ConditionCheckItem', 'GetItem'),
+    onControls([controlKeys.keys], 'PutItem'),
   ];
   const readGeneration = onControls([controlKeys.generations], 'GetItem');
 
@@ -142,8 +149,13 @@ function functions(
     'GET /whoami': { entry: 'access/show-caller', does: 'the caller as the gate saw it', grants: [] },
     'POST /api/v1/principals': {
       entry: 'principal/create-principal',
+      stamps,
       does: 'registers a principal',
-      grants: [...callerStands, onTable(principals, 'PutItem'), onControls([controlKeys.admins], 'UpdateItem')],
+      grants: [
+        ...callerStands,
+        onTable(principals, 'PutItem'),
+        onControls([controlKeys.admins], 'GetItem', 'PutItem', 'UpdateItem'),
+      ],
     },
     'GET /api/v1/principals': {
       entry: 'principal/list-principals',
@@ -157,16 +169,19 @@ function functions(
     },
     'POST /api/v1/principals/{principal_id}/suspend': {
       entry: 'principal/suspend-principal',
+      stamps,
       does: 'suspends a principal',
       grants: [...callerStands, ...lastAdmin, onTable(principals, 'GetItem', 'UpdateItem')],
     },
     'POST /api/v1/principals/{principal_id}/activate': {
       entry: 'principal/activate-principal',
+      stamps,
       does: 'lets a suspended principal in again',
       grants: [...callerStands, onTable(principals, 'GetItem', 'UpdateItem')],
     },
     'POST /api/v1/certificates': {
       entry: 'certificate/issue-certificate',
+      stamps,
       does: 'issues a certificate',
       grants: [...issuing, onTable(principals, 'ConditionCheckItem')],
     },
@@ -181,6 +196,7 @@ function functions(
     },
     'POST /api/v1/certificates/renew': {
       entry: 'certificate/renew-certificate',
+      stamps,
       does: 'renews the certificate that the caller presents',
       grants: [...issuing, onTable(certificates, 'GetItem')],
     },
@@ -191,6 +207,7 @@ function functions(
     },
     'POST /api/v1/certificates/{serial_number}/revoke': {
       entry: 'certificate/revoke-certificate',
+      stamps,
       does: 'revokes a certificate',
       grants: [
         ...callerStands,
@@ -198,7 +215,7 @@ function functions(
         onTable(principals, 'GetItem', 'UpdateItem'),
         onTable(certificates, 'GetItem', 'UpdateItem'),
         onIndex(certificateIndexes.byPrincipal),
-        onControls([controlKeys.keys], 'BatchGetItem', 'UpdateItem'),
+        onControls([controlKeys.keys], 'BatchGetItem', 'PutItem', 'UpdateItem'),
       ],
     },
   };

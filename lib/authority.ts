@@ -20,6 +20,9 @@ import { ownKey } from './own-key.ts';
 import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
 
+/** An audited row is read, then made or changed. */
+const readAndWrite = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'];
+
 interface AuthorityProps {
   readonly deployment: Deployment;
   readonly domain: string;
@@ -36,7 +39,7 @@ export class Authority extends Construct {
   /** Once this is there, the truststore holds the root and the gate its generation. */
   readonly prepared: CustomResource;
 
-  constructor(scope: Construct, id: string, { deployment, domain, tables }: AuthorityProps) {
+  constructor(scope: Construct, id: string, { deployment, domain, tables, stamps }: AuthorityProps) {
     super(scope, id);
     const stack = Stack.of(this);
     const parameters = (...names: Parameter[]): string[] =>
@@ -96,33 +99,35 @@ export class Authority extends Construct {
 
     addFunction(this, deployment, {
       entry: 'authority/issue-admin-certificate',
+      stamps,
       description: 'Issues the certificates of admin-bootstrap and admin-emergency for `everleaf bootstrap`',
       functionName: functionName(deployment, 'issue-admin-certificate'),
       timeout: Duration.seconds(60),
       grants: [
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
-        allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [principals.tableArn]),
+        allow(readAndWrite, [principals.tableArn]),
         allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:ConditionCheckItem'], [certificates.tableArn]),
         allow(['dynamodb:Query'], [`${certificates.tableArn}/index/${certificateIndexes.byPublicKey}`]),
-        allow(['dynamodb:ConditionCheckItem'], [controls.tableArn], onlyRows(controlKeys.generations)),
-        allow(['dynamodb:GetItem'], [controls.tableArn], onlyRows(controlKeys.generations, controlKeys.keys)),
-        allow(['dynamodb:UpdateItem'], [controls.tableArn], onlyRows(controlKeys.admins, controlKeys.keys)),
+        allow(
+          ['dynamodb:ConditionCheckItem', 'dynamodb:GetItem'],
+          [controls.tableArn],
+          onlyRows(controlKeys.generations, controlKeys.keys),
+        ),
+        allow(['dynamodb:PutItem'], [controls.tableArn], onlyRows(controlKeys.keys)),
+        allow(readAndWrite, [controls.tableArn], onlyRows(controlKeys.admins)),
       ],
     });
 
     const renewServer = addFunction(this, deployment, {
       entry: 'authority/renew-server-certificate',
+      stamps,
       description: 'Makes the server key and certificate and keeps them in SSM',
       functionName: functionName(deployment, 'renew-server-certificate'),
       timeout: Duration.seconds(60),
       environment: { DOMAIN_NAME: domain },
       grants: [
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
-        allow(
-          ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-          [controls.tableArn],
-          onlyRows(controlKeys.lease(leasedThings.serverCertificate)),
-        ),
+        allow(readAndWrite, [controls.tableArn], onlyRows(controlKeys.lease(leasedThings.serverCertificate))),
         allow(['ssm:PutParameter'], parameters('server-key', 'server-cert')),
       ],
     });
@@ -136,17 +141,14 @@ export class Authority extends Construct {
     const truststoreObject = this.truststore.arnForObjects(truststoreKey);
     const updateTruststore = addFunction(this, deployment, {
       entry: 'authority/update-truststore',
+      stamps,
       description: 'Adds and removes the certificate authorities that the domain accepts',
       functionName: functionName(deployment, 'update-truststore'),
       timeout: Duration.minutes(3),
       environment: { CA_KEY_ID: this.key.keyArn, TRUSTSTORE_BUCKET: this.truststore.bucketName, DOMAIN_NAME: domain },
       grants: [
         allow(['kms:DescribeKey', 'kms:GetPublicKey'], [this.key.keyArn]),
-        allow(
-          ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-          [controls.tableArn],
-          onlyRows(controlKeys.lease(leasedThings.truststore)),
-        ),
+        allow(readAndWrite, [controls.tableArn], onlyRows(controlKeys.lease(leasedThings.truststore))),
         allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], [truststoreObject]),
         allow(['ssm:GetParameter', 'ssm:PutParameter'], parameters('ca-cert')),
         allow(['apigateway:GET', 'apigateway:PATCH'], [domainArn]),
@@ -160,6 +162,7 @@ export class Authority extends Construct {
 
     const prepare = addFunction(this, deployment, {
       entry: 'authority/prepare-authority',
+      stamps,
       description: 'Makes the root certificate, the first truststore and generation 0 before the domain exists',
       timeout: Duration.minutes(3),
       retryAttempts: 0,
@@ -167,11 +170,7 @@ export class Authority extends Construct {
       grants: [
         allow(['kms:DescribeKey', 'kms:GetPublicKey'], [this.key.keyArn]),
         allow(['lambda:InvokeFunction'], [internal('sign-certificate')]),
-        allow(
-          ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-          [controls.tableArn],
-          onlyRows(controlKeys.lease(leasedThings.truststore)),
-        ),
+        allow(readAndWrite, [controls.tableArn], onlyRows(controlKeys.lease(leasedThings.truststore))),
         allow(['dynamodb:BatchGetItem', 'dynamodb:PutItem'], [controls.tableArn], onlyRows(controlKeys.generations)),
         allow(['s3:GetObject', 's3:PutObject', 's3:DeleteObjectVersion'], [truststoreObject]),
         // Without it a truststore that is not there yet reads as forbidden instead of missing.
