@@ -19,7 +19,11 @@ const declared = (table: Table): Omit<CreateTableCommandInput, 'TableName'> => {
   throw new Error(`the template has no table ${table}`);
 };
 
-export const createTables = async (client: DynamoDBClient, deployment: Deployment): Promise<void> => {
-  for (const table of tables)
+export const createTables = async (
+  client: DynamoDBClient,
+  deployment: Deployment,
+  which: readonly Table[] = tables,
+): Promise<void> => {
+  for (const table of which)
     await client.send(new CreateTableCommand({ TableName: tableName(deployment, table), ...declared(table) }));
 };

@@ -1,6 +1,6 @@
 /** A chain of its own in the shared emulator, writers that can be made to fail at every step, and what holds of it always. */
 import { generateKeyPairSync, randomBytes, sign, verify } from 'node:crypto';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { type Entry, entryBytes, entryHash, entrySchema, noEntry } from '../../src/audit/entry.ts';
@@ -40,7 +40,7 @@ export const makeChain = async (emulator: TestEmulator) => {
   const deployment = { name: `t${randomBytes(5).toString('hex')}`, environment: 'dev' };
   const client = emulator.client(DynamoDBClient);
   const documents = documentClient(client);
-  await createTables(client, deployment);
+  await createTables(client, deployment, ['audit']);
   const TableName = tableName(deployment, 'audit');
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const kept = new Map<string, SignedHead>();
@@ -128,6 +128,16 @@ export const makeChain = async (emulator: TestEmulator) => {
   };
   const rows = async (): Promise<StoredRow[]> => (await items()).map((item) => rowSchema.parse(item));
   const put = (Item: Record<string, unknown>) => documents.send(new PutCommand({ TableName, Item }));
+  /** Whether it was put: there was nothing of that key. */
+  const putNew = async (Item: Record<string, unknown>): Promise<boolean> => {
+    try {
+      await documents.send(new PutCommand({ TableName, Item, ConditionExpression: 'attribute_not_exists(chain)' }));
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      throw error;
+    }
+  };
   const remove = (chain: string, sequence: number | bigint) =>
     documents.send(new DeleteCommand({ TableName, Key: { chain, sequence } }));
 
@@ -151,6 +161,7 @@ export const makeChain = async (emulator: TestEmulator) => {
     entries,
     rootAt,
     put,
+    putNew,
     remove,
     isGenuine,
   };
