@@ -33,7 +33,7 @@ export const checkEntry = (
   if (entry === null) return { wrong: 'it cannot be read' };
   if (path.length === 0 && head.size > 1) return { wrong: 'it has no proof' };
   const root = rootFromPath(entryHash(bytes), entry.sequence, head.size, path);
-  return root === head.root ? { entry } : { wrong: `it is not entry ${entry.sequence} of those that the head covers` };
+  return root === head.root ? { entry } : { wrong: `it is not what was signed as entry ${entry.sequence}` };
 };
 
 /** How far an export has been checked. */

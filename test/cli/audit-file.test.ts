@@ -68,7 +68,7 @@ describe('a proof', () => {
     [
       'an edited entry',
       () => ({ ...proofOf(3), bytes: proofOf(3).bytes.replace('admin-one', 'admin-two') }),
-      /not entry 3 of those/,
+      /not what was signed as entry 3/,
     ],
     [
       'another entry shown',
@@ -81,8 +81,8 @@ describe('a proof', () => {
       /entry shown is not the one/,
     ],
     ['another sequence', () => ({ ...proofOf(3), sequence: 4 }), /is of entry 3, not of 4/],
-    ['another entry’s path', () => ({ ...proofOf(3), path: proofOf(4).path }), /not entry 3 of those/],
-    ['a path cut short', () => ({ ...proofOf(3), path: proofOf(3).path.slice(1) }), /not entry 3 of those/],
+    ['another entry’s path', () => ({ ...proofOf(3), path: proofOf(4).path }), /not what was signed as entry 3/],
+    ['a path cut short', () => ({ ...proofOf(3), path: proofOf(3).path.slice(1) }), /not what was signed as entry 3/],
     ['no path', () => ({ ...proofOf(3), path: [] }), /has no proof/],
     ['bytes that are no entry', () => ({ ...proofOf(3), bytes: '{}' }), /cannot be read/],
     [
