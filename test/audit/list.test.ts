@@ -1,7 +1,7 @@
 /** GET /audit from event to answer: which entries are listed, what is refused, and that nothing in the table stops it. */
-import { BatchWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { BatchWriteCommand, DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Draft, EntryRow } from '../../src/audit/entry.ts';
+import { type Draft, type EntryRow, entryHash } from '../../src/audit/entry.ts';
 import { auditKeys, tableName } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
 import { adminCaller, event } from '../http/event.ts';
@@ -132,6 +132,16 @@ describeWithEmulator('the audit over HTTP', (emulator) => {
     expect((await listAll({ action: 'principal_created' })).sequences).toHaveLength(30);
   });
 
+  it('reads no more of a long chain than it is asked for', async () => {
+    const query = vi.spyOn(DynamoDBDocumentClient.prototype, 'send');
+    await write(rowsOf(Array.from({ length: 700 }, (_, index) => draft(index + 1))));
+    query.mockClear();
+    expect((await list({ since: String(began + 690_000) })).entries).toHaveLength(11);
+    const answers = await Promise.all(query.mock.results.map(({ value }) => value));
+    expect(answers.map(({ Items }) => Items?.length)).toEqual([151]);
+    query.mockRestore();
+  });
+
   it('answers a short page and where to go on when a filter finds little', async () => {
     await write(
       rowsOf(Array.from({ length: 2_700 }, (_, index) => draft(index + 1, { actor: index === 3 ? 'rare' : 'bob' }))),
@@ -171,6 +181,19 @@ describeWithEmulator('the audit over HTTP', (emulator) => {
           limit,
         ).toEqual(whole);
       }
+    });
+    it('is not cut short by an entry planted with an old time', async () => {
+      const old = Array.from({ length: 23 }, (_, n) => draft(n + 1));
+      const rows = rowsOf([...old, draft(24)]);
+      const [planted] = rows.slice(-1).map((row) => {
+        const entry = row.entry.replace(/"appended_at":\d+/, '"appended_at":1');
+        return { ...row, entry, hash: entryHash(entry) };
+      });
+      await write([...rows.slice(0, 23), planted ?? expect.fail()]);
+      for (const action of [{}, { action: 'principal_created' }])
+        expect((await listAll({ since: String(began), limit: '4', ...action })).sequences).toEqual(
+          descending(() => true),
+        );
     });
     it('by action answers no entry of another partition, action or actor', async () => {
       await byHand();
