@@ -123,10 +123,9 @@ const whatIsWrong = (
   if (!fits(judging, row, after, stamp)) return 'the seal is not one for this row, at this version, with these values';
   const next = nextVersion(numberOf(row.before?.[versionAttribute]));
   if (versionOf(after) !== next) return `row_version is ${versionOf(after)} where ${next} was due`;
-  const set = new Set(stamp.set);
-  const removed = new Set(stamp.removed);
-  if (!changed.every((name) => (after[name] === undefined ? removed : set).has(name)))
-    return 'the stamp does not cover every attribute that changed';
+  // What is named as set is there, and what is named as removed is not, or the seal would not fit.
+  const covered = new Set([...stamp.set, ...stamp.removed]);
+  if (!changed.every((name) => covered.has(name))) return 'the stamp does not cover every attribute that changed';
   if (Math.abs(stamp.at - row.time) > stampLasts) return 'the stamp was made at another time';
   return null;
 };
