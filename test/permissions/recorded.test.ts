@@ -1,4 +1,4 @@
-/** Every AWS call that a function made in the end-to-end run, against that function's own role: the emulator enforces none. */
+/** Every AWS call that a function or state machine made in the end-to-end run, against its own role: the emulator enforces none. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -7,7 +7,16 @@ import { readCalls } from '../../local/calls.ts';
 import { recordFolders } from '../e2e/record-roles.ts';
 import { type IamRequest, isAllowed, policyDocument, type Statement, statementMatches } from './policy.ts';
 
-const functions = z.object({ Functions: z.array(z.object({ FunctionName: z.string(), Role: z.string() })) });
+const functions = z.object({
+  Functions: z.array(
+    z.object({
+      FunctionName: z.string(),
+      Role: z.string(),
+      Environment: z.object({ Variables: z.record(z.string(), z.string()).default({}) }).default({ Variables: {} }),
+    }),
+  ),
+});
+const machines = z.array(z.object({ stateMachineArn: z.string(), roleArn: z.string() }));
 const roles = z.object({
   RoleDetailList: z.array(
     z.object({
@@ -18,7 +27,7 @@ const roles = z.object({
   ),
 });
 
-const parts = ['calls.jsonl', 'functions.json', 'roles.json'];
+const parts = ['calls.jsonl', 'functions.json', 'state-machines.json', 'roles.json'];
 const folders = Object.values(recordFolders);
 const recorded = folders.every((folder) => parts.every((file) => existsSync(join(folder, file))));
 if (!recorded && process.env.CI === 'true') throw new Error('no end-to-end run left its calls');
@@ -32,8 +41,9 @@ const lasting = (text: string): string =>
   text
     .replaceAll('airsecond', 'airunner')
     // Before the next, which would take more of a bucket's name where its last part happens to be digits alone.
-    .replaceAll(/(truststore[0-9a-f]{8})-?[0-9a-f]{13}/g, '$1')
+    .replaceAll(/((?:truststore|headsbucket)[0-9a-f]{8})-?[0-9a-f]{13}/g, '$1')
     .replaceAll(/[-0-9A-F]{13,22}(?="|$)/g, '')
+    .replaceAll(/(\/stream\/)[0-9T:.-]+/g, '$1label')
     .replaceAll(/mrk-[0-9a-f]{32}/g, 'mrk')
     .replaceAll(/(:stack\/[^/]+)\/[0-9a-f-]{36}/g, '$1');
 
@@ -43,11 +53,33 @@ interface Grant {
   readonly statement: Statement;
 }
 
+/** Keys are known by what functions call them: one key's grant is no other's. */
+const keyNames = (raw: unknown): ReadonlyMap<string, string> =>
+  new Map(
+    functions.parse(raw).Functions.flatMap(({ Environment }) =>
+      Object.entries(Environment.Variables).flatMap(([name, value]): [string, string][] => {
+        const key = /mrk-[0-9a-f]{32}/.exec(value)?.[0];
+        return name.endsWith('_KEY_ID') && key !== undefined ? [[key, name]] : [];
+      }),
+    ),
+  );
+
 const readFolder = (folder: string) => {
-  const read = (file: string): unknown => JSON.parse(lasting(readFileSync(join(folder, file), 'utf8')));
+  const text = (file: string): string => readFileSync(join(folder, file), 'utf8');
+  const keys = keyNames(JSON.parse(text('functions.json')));
+  const same = (content: string): string =>
+    lasting(content.replaceAll(/mrk-[0-9a-f]{32}/g, (key) => keys.get(key) ?? key));
+  const read = (file: string): unknown => JSON.parse(same(text(file)));
   const { RoleDetailList } = roles.parse(read('roles.json'));
   const { Functions } = functions.parse(read('functions.json'));
-  return { RoleDetailList, Functions, calls: readCalls(join(folder, 'calls.jsonl')) };
+  const StateMachines = machines.parse(read('state-machines.json'));
+  const asked = readCalls(join(folder, 'calls.jsonl')).flatMap((call) =>
+    call.checks.map((check): { owner: string; request: IamRequest } => ({
+      owner: same(call.function ?? call.state_machine ?? 'unknown'),
+      request: { ...check, resource: same(check.resource) },
+    })),
+  );
+  return { RoleDetailList, Functions, StateMachines, asked };
 };
 
 describe.skipIf(!recorded)('what the functions asked of AWS', () => {
@@ -57,15 +89,12 @@ describe.skipIf(!recorded)('what the functions asked of AWS', () => {
     RoleDetailList.map((role) => [role.Arn, role.RolePolicyList.flatMap((policy) => policy.PolicyDocument.Statement)]),
   );
   const statementsOf = new Map(
-    all.flatMap((one) => one.Functions.map((made) => [made.FunctionName, byRole.get(made.Role) ?? []])),
+    all.flatMap(({ Functions, StateMachines }) => [
+      ...Functions.map((made) => [made.FunctionName, byRole.get(made.Role) ?? []] as const),
+      ...StateMachines.map((made) => [made.stateMachineArn, byRole.get(made.roleArn) ?? []] as const),
+    ]),
   );
-  const calls = all.flatMap((one) => one.calls);
-  const asked = calls.flatMap((call) =>
-    call.checks.map((check): { owner: string; request: IamRequest } => ({
-      owner: lasting(call.function ?? call.state_machine ?? 'unknown'),
-      request: { ...check, resource: lasting(check.resource) },
-    })),
-  );
+  const asked = all.flatMap((one) => one.asked);
 
   test('something was recorded, of most functions', () => {
     expect(asked.length).toBeGreaterThan(100);
