@@ -1,6 +1,7 @@
 /** The command line as a whole: `everleaf <noun> <verb>`, its options, and the exit code that it ends with. */
 import { Command, CommanderError, Option } from 'commander';
 import { InvalidInput } from '../errors.ts';
+import { addAgent } from './agent.ts';
 import { addAudit } from './audit.ts';
 import { addBootstrap } from './bootstrap.ts';
 import { addCertificate } from './certificate.ts';
@@ -43,6 +44,7 @@ Exit code: 0 done, 1 refused or failed, 2 used wrongly.`,
   addCertificate(program, terminal);
   addAudit(program, terminal);
   addBootstrap(program, terminal);
+  addAgent(program, terminal);
   addCompletion(program, terminal);
   return program;
 };
