@@ -3,16 +3,16 @@ import { TransactionCanceledException, TransactionInProgressException } from '@a
 import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
 import { unchanged } from '../aws/unchanged.ts';
 import { auditKeys, tableName } from '../names.ts';
-import { type Draft, entryBytes, entryHash } from './entry.ts';
+import { type Draft, type EntryRow, entryBytes, entryHash } from './entry.ts';
 import { mergeDrafts } from './merge.ts';
 import type { Found, Position } from './position.ts';
-import { type SealedRow, sealRow } from './seal.ts';
+import { sealEntry } from './seal.ts';
 import { type Planted, putMark } from './seen.ts';
 import { addLeaf } from './tree.ts';
 import type { AuditWorld } from './world.ts';
 
 export interface Chunk {
-  readonly rows: readonly SealedRow[];
+  readonly rows: readonly EntryRow[];
   /** By event, the entry that tells of it. */
   readonly events: ReadonlyMap<string, number>;
   /** How many of the drafts it takes, from the first one on. */
@@ -28,12 +28,12 @@ const mostDetails = 300_000;
 
 /** As many of the drafts as fit, at least one. */
 export const buildChunk = (
-  world: AuditWorld,
+  world: Pick<AuditWorld, 'deployment' | 'now'>,
   stampKey: Uint8Array,
   start: Position,
   drafts: readonly Draft[],
 ): Chunk => {
-  const rows: SealedRow[] = [];
+  const rows: EntryRow[] = [];
   const events = new Map<string, number>();
   let position = start;
   let taken = 0;
@@ -52,14 +52,14 @@ export const buildChunk = (
 };
 
 const nextRow = (
-  world: AuditWorld,
+  world: Pick<AuditWorld, 'deployment' | 'now'>,
   stampKey: Uint8Array,
   { size, hash: previous, frontier, appended_at: before }: Position,
   { event_ids, time, action, actor, request_id, subject, details }: Draft,
-): { readonly row: SealedRow; readonly position: Position } => {
+): { readonly row: EntryRow; readonly position: Position } => {
   const sequence = size + 1;
   const appended_at = Math.max(world.now(), before);
-  const entry = entryBytes({
+  const sealed = sealEntry(stampKey, world.deployment, {
     sequence,
     time,
     appended_at,
@@ -71,10 +71,11 @@ const nextRow = (
     event_ids: [...event_ids],
     previous,
   });
+  const entry = entryBytes(sealed);
   const hash = entryHash(entry);
   const { frontier: grown, completed: nodes } = addLeaf(frontier, hash);
   return {
-    row: sealRow(stampKey, world.deployment, { sequence, entry, hash, action, nodes }),
+    row: { sequence, entry, hash, action, nodes },
     position: { size: sequence, hash, frontier: grown, appended_at },
   };
 };
@@ -94,9 +95,9 @@ interface InTheWay {
 
 type Item = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
-const putRow = (world: AuditWorld, row: SealedRow, foreign: Found['foreign']): Item => {
+const putRow = (world: AuditWorld, row: EntryRow, foreign: Found['foreign']): Item => {
   const there = foreign.get(row.sequence);
-  const condition = there && unchanged(there, ['seal']);
+  const condition = there && unchanged(there, ['entry', 'hash']);
   return {
     Put: {
       TableName: tableName(world.deployment, 'audit'),

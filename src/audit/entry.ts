@@ -34,17 +34,23 @@ export const entrySchema = z.strictObject({
   event_ids: z.array(z.string()),
   /** The hash of the entry before; of the first one, 64 zeros. */
   previous: z.string().regex(hashPattern),
+  /** Made by the chain's writer, for itself (`src/audit/seal.ts`); Base64url. */
+  seal: z.string(),
 });
 export type Entry = z.infer<typeof entrySchema>;
+export type Unsealed = Omit<Entry, 'seal'>;
 
 export const noEntry = '0'.repeat(64);
 
-/** Canonical JSON (RFC 8785). These bytes are hashed, stored and verified; they are never written down a second time. */
-export const entryBytes = (entry: Entry): string => {
-  const bytes = canonicalize(entry);
+/** Canonical JSON (RFC 8785). @throws Error for what is no JSON */
+export const canonicalBytes = (value: Entry | Unsealed): string => {
+  const bytes = canonicalize(value);
   if (bytes === undefined) throw new Error('an entry that is no JSON');
   return bytes;
 };
+
+/** These bytes are hashed, stored and verified; they are never written down a second time. */
+export const entryBytes = (entry: Entry): string => canonicalBytes(entry);
 
 /** The fields as canonical JSON orders them. */
 const fields = Object.keys(entrySchema.shape).sort();
@@ -52,8 +58,9 @@ const fields = Object.keys(entrySchema.shape).sort();
 /**
  * The entry that canonical bytes hold; null for anything that `entrySchema` refuses and for another order of the
  * fields. Written out by hand because verifying a chain spends its time here; a test holds it to the schema.
+ * @param link what `previous` is known to be if all is well, which spares looking at it digit by digit
  */
-export const readEntry = (bytes: string): Entry | null => {
+export const readEntry = (bytes: string, link?: string): Entry | null => {
   let value: Partial<Record<keyof Entry, unknown>> | null;
   try {
     value = JSON.parse(bytes);
@@ -63,23 +70,23 @@ export const readEntry = (bytes: string): Entry | null => {
   if (typeof value !== 'object' || value === null) return null;
   let at = 0;
   for (const name in value) if (name !== fields[at++]) return null;
-  const { sequence, time, appended_at, action, actor, request_id, subject, details, event_ids, previous } = value;
   return at === fields.length &&
-    Number.isSafeInteger(sequence) &&
-    Number(sequence) >= 1 &&
-    Number.isSafeInteger(time) &&
-    Number.isSafeInteger(appended_at) &&
-    typeof action === 'string' &&
-    typeof actor === 'string' &&
-    (typeof request_id === 'string' || request_id === null) &&
-    typeof subject === 'string' &&
-    typeof details === 'object' &&
-    details !== null &&
-    !Array.isArray(details) &&
-    Array.isArray(event_ids) &&
-    event_ids.every((id) => typeof id === 'string') &&
-    typeof previous === 'string' &&
-    hashPattern.test(previous)
+    Number.isSafeInteger(value.sequence) &&
+    Number(value.sequence) >= 1 &&
+    Number.isSafeInteger(value.time) &&
+    Number.isSafeInteger(value.appended_at) &&
+    typeof value.action === 'string' &&
+    typeof value.actor === 'string' &&
+    (typeof value.request_id === 'string' || value.request_id === null) &&
+    typeof value.subject === 'string' &&
+    typeof value.details === 'object' &&
+    value.details !== null &&
+    !Array.isArray(value.details) &&
+    Array.isArray(value.event_ids) &&
+    value.event_ids.every((id) => typeof id === 'string') &&
+    typeof value.previous === 'string' &&
+    (value.previous === link || hashPattern.test(value.previous)) &&
+    typeof value.seal === 'string'
     ? (value as Entry)
     : null;
 };

@@ -107,9 +107,18 @@ const readPosition = async (world: AuditWorld): Promise<Found> => {
   ]);
   if (newest === undefined && listed === null) return { position: beginning, foreign: nothing };
   const row = openRow(stampKey, world.deployment, newest);
-  return row !== null && row.sequence >= (listed?.size ?? 0)
-    ? { position: await positionAt(world, row, row.entry.appended_at), foreign: nothing }
-    : readDisturbed(world);
+  if (row === null || row.sequence < (listed?.size ?? 0)) return readDisturbed(world);
+  const [position, head] = await Promise.all([
+    positionAt(world, row, row.entry.appended_at),
+    listed?.size === row.sequence ? world.heads.read(listed) : null,
+  ]);
+  if (head !== null) compareRoots(world, position, head);
+  return { position, foreign: nothing };
+};
+
+/** Rows that hold the tree's nodes bear no seal of their own. */
+const compareRoots = (world: AuditWorld, { frontier }: Position, { size, root }: SignedHead): void => {
+  if (rootOf(frontier) !== root) world.alarm('entries are missing, or not as they were signed', { size });
 };
 
 /** Somebody else wrote after the newest entry, or removed it: from the newest signed head on, row by row. */
@@ -134,8 +143,7 @@ const readDisturbed = async (world: AuditWorld): Promise<Found> => {
   if (newest !== undefined) return { position: await positionAt(world, newest, newest.appended_at), foreign };
   if (head === null) return { position: beginning, foreign };
   const position = await positionAt(world, { sequence: head.size, hash: head.hash }, head.signed_at);
-  if (rootOf(position.frontier) !== head.root)
-    world.alarm('entries are missing, or not as they were signed', { size: head.size });
+  compareRoots(world, position, head);
   return { position, foreign };
 };
 

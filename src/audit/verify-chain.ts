@@ -5,14 +5,14 @@ import { Conflict } from '../errors.ts';
 import { auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { conclude, remarkForeign, settleDispute } from './conclude.ts';
-import { entryHash, readEntry } from './entry.ts';
+import { type Entry, entryHash, readEntry } from './entry.ts';
 import type { HeadStore, ListedHead } from './head.ts';
 import { newestHead } from './newest-head.ts';
 import { readNodes } from './read-nodes.ts';
-import { type IsSealed, openSeals } from './seal.ts';
+import { bearsSeal } from './seal.ts';
 import { frontierNodes, rootOf } from './tree.ts';
 import { addProblem, addRemark, beginVerification, blame, type Verdict, type Verification } from './verification.ts';
-import { type Item, missing, verifyNext } from './verify.ts';
+import { type Item, missing, type Part, verifyNext } from './verify.ts';
 
 export interface VerifyingWorld extends World {
   readonly heads: HeadStore;
@@ -59,7 +59,8 @@ export interface Turn {
 /** Goes on for about `budget_ms`, by a page at least, up to the end of the chain. */
 export const continueChain = async (world: VerifyingWorld, begun: Verification, budget_ms: number): Promise<Turn> => {
   const until = world.now() + budget_ms;
-  const isSealed = openSeals(await world.stampKey(), world.deployment);
+  const stampKey = await world.stampKey();
+  const isSealed = (entry: Entry): boolean => bearsSeal(stampKey, world.deployment, entry);
   let state = begun;
   let next: Promise<Page> | null = readPage(world, state.position || null);
   while (next !== null) {
@@ -113,7 +114,7 @@ const verifyPage = async (
   world: VerifyingWorld,
   before: Verification,
   { rows }: Page,
-  isSealed: IsSealed,
+  isSealed: Part['isSealed'],
 ): Promise<Verification> => {
   const last = rows.findLast(({ sequence }) => Number.isSafeInteger(sequence))?.sequence;
   const heads =

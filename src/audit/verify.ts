@@ -1,7 +1,6 @@
 /** Verifies the chain row by row: what each says of itself, how it follows from the one before, the tree, the heads. Pure. */
 import { type Entry, readEntry } from './entry.ts';
 import type { ListedHead } from './head.ts';
-import type { IsSealed } from './seal.ts';
 import { addLeaf, leafHash, pushLeaf, rootOf } from './tree.ts';
 import { addProblem, addRemark, blame, type Verification } from './verification.ts';
 
@@ -13,8 +12,8 @@ export interface Part {
   readonly rows: readonly Item[];
   /** Those of these rows' sizes, the smallest first. */
   readonly heads: readonly ListedHead[];
-  /** Whether a row bears the seal of the chain's writer; `openSeals` makes it. */
-  readonly isSealed: IsSealed;
+  /** Whether the chain's writer entered this, in its place; asked where no head covers an entry yet. */
+  readonly isSealed: (entry: Entry) => boolean;
 }
 
 export const verifyNext = (before: Verification, { rows, heads, isSealed }: Part): Verification => {
@@ -30,20 +29,19 @@ export const verifyNext = (before: Verification, { rows, heads, isSealed }: Part
   return state;
 };
 
-/** chain, sequence, entry, hash, action, nodes, seal */
-const attributes = 7;
+/** chain, sequence, entry, hash, action, nodes */
+const attributes = 6;
 
-const faultOf = (row: Item, entry: Entry | null, hash: string, isSealed: IsSealed): string | null => {
+const faultOf = (row: Item, entry: Entry | null, hash: string): string | null => {
   if (row.hash !== hash) return 'has another hash than its bytes';
   if (entry === null) return 'holds no entry';
   if (row.action !== entry.action) return 'names another action than its entry';
   if (Object.keys(row).length !== attributes) return 'has other attributes than an entry';
-  if (!isSealed(row)) return 'does not bear the seal of the chain’s writer';
   return null;
 };
 
 /** @returns the hash of the row's bytes; null for a row that stands where no entry does. */
-const verifyRow = (state: Verification, row: Item, isSealed: IsSealed): string | null => {
+const verifyRow = (state: Verification, row: Item, isSealed: Part['isSealed']): string | null => {
   const { sequence, entry: bytes } = row;
   if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence <= state.position) {
     blame(state, Number(sequence), `row ${sequence} stands where no entry does`);
@@ -58,9 +56,12 @@ const verifyRow = (state: Verification, row: Item, isSealed: IsSealed): string |
     state.blamed = sequence - 1;
   }
   const hash = leafHash(typeof bytes === 'string' ? bytes : '');
-  const entry = typeof bytes === 'string' ? readEntry(bytes) : null;
+  const entry = typeof bytes === 'string' ? readEntry(bytes, state.hash) : null;
   settleDoubt(state, entry?.previous ?? null);
-  const fault = faultOf(row, entry, hash, isSealed);
+  const uncovered = sequence > (state.head?.size ?? 0);
+  const fault =
+    faultOf(row, entry, hash) ??
+    (uncovered && entry !== null && !isSealed(entry) ? 'holds an entry that the chain’s writer did not enter' : null);
   if (fault !== null) {
     blame(state, sequence, `row ${sequence} ${fault}`);
     state.blamed = sequence;

@@ -4,9 +4,9 @@ import { beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { append } from '../../src/audit/append.ts';
 import { coverWithHead } from '../../src/audit/cover-with-head.ts';
-import { type Draft, type Entry, entryBytes, entryHash } from '../../src/audit/entry.ts';
+import { type Draft, type Entry, entryBytes, entryHash, entrySchema } from '../../src/audit/entry.ts';
 import { rowChangesSchema } from '../../src/audit/row-change.ts';
-import { sealRow } from '../../src/audit/seal.ts';
+import { sealEntry } from '../../src/audit/seal.ts';
 import type { AuditWorld } from '../../src/audit/world.ts';
 import { auditKeys } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
@@ -67,6 +67,7 @@ describeWithEmulator('appending', (emulator) => {
     expect(entries[3]).toEqual({
       ...all[3],
       sequence: 4,
+      seal: expect.stringMatching(/^[\w-]{22}$/),
       appended_at: expect.any(Number),
       previous: (await chain.rows())[2]?.hash,
     });
@@ -331,6 +332,7 @@ describeWithEmulator('appending', (emulator) => {
   ])('enters an event all the same that somebody marked as entered by %s, and tells', async (_, mark) => {
     const world = await seeded(3);
     const all = drafts('p', 5);
+    await append(chain.writer(), all.slice(0, 1));
     await chain.put({ chain: auditKeys.seen('stream:p-2'), sequence: 0, ...mark });
     await append(world, all);
     await append(chain.writer(), all);
@@ -362,6 +364,7 @@ describeWithEmulator('appending', (emulator) => {
       sequence,
       appended_at: Date.now(),
       previous: last.hash,
+      seal: 'A'.repeat(22),
       ...more,
     });
     return { chain: 'main', sequence, entry, hash: entryHash(entry), action: 'principal_suspended', nodes: [] };
@@ -369,10 +372,10 @@ describeWithEmulator('appending', (emulator) => {
 
   const foreign: [string, () => Promise<Record<string, unknown>[]>][] = [
     ['an entry like ours', async () => [await imitation()]],
-    ['an entry with a seal of their own', async () => [sealed(randomBytes(32), await imitation())]],
+    ['an entry with a seal of their own', async () => [await resealed(randomBytes(32))]],
     [
       'an entry with the seal of another one',
-      async () => [{ ...(await imitation()), seal: (await chain.rows())[0]?.seal }],
+      async () => [await imitation({ seal: (await chain.entries())[0]?.seal ?? '' })],
     ],
     ['our own first entry again', async () => [{ ...(await chain.rows())[0], sequence: 6 }]],
     ['no entry at all', async () => [{ chain: 'main', sequence: 6 }]],
@@ -396,10 +399,10 @@ describeWithEmulator('appending', (emulator) => {
       ],
     ],
   ];
-  const sealed = (key: Uint8Array, row: Awaited<ReturnType<typeof imitation>>) => ({
-    ...row,
-    ...sealRow(key, chain.deployment, row),
-  });
+  const resealed = async (key: Uint8Array) => {
+    const { seal: _seal, ...unsealed } = entrySchema.parse(JSON.parse((await imitation()).entry));
+    return imitation(sealEntry(key, chain.deployment, unsealed));
+  };
   /** Only what stands in the places of entries; the rest stays for whoever cleans up, and verification finds it. */
   const withoutStray = async (): Promise<Entry[]> => {
     for (const { sequence } of await chain.items())
@@ -453,6 +456,26 @@ describeWithEmulator('appending', (emulator) => {
     expect(JSON.parse(rows[5]?.entry ?? '')).toMatchObject({ previous: rows[4]?.hash });
   });
 
+  it('is whole again when a removed entry that was signed is put back', async () => {
+    const world = await seeded(5);
+    await coverWithHead(world, await append(world, []));
+    const kept = (await chain.rows()).slice(4);
+    await chain.remove('main', 5);
+    await append(chain.writer(), [draft('after')]);
+    for (const row of kept) await chain.put(row);
+    expect(events(await chain.entries()).slice(4)).toEqual(['stream:seed-4', 'stream:after']);
+  });
+
+  it('follows what others appended though somebody removed one of theirs', async () => {
+    const world = await seeded(4);
+    await append(chain.writer(), drafts('other', 4));
+    const [kept] = (await chain.rows()).slice(5);
+    await chain.remove('main', 6);
+    await append(world, [draft('after')]);
+    if (kept !== undefined) await chain.put({ ...kept });
+    expect(events(await chain.entries()).slice(7)).toEqual(['stream:other-3', 'stream:after']);
+  });
+
   it('goes on where an entry is missing that the tree needs, and alarms', async () => {
     await seeded(7);
     await chain.remove('main', 4);
@@ -460,6 +483,15 @@ describeWithEmulator('appending', (emulator) => {
     expect(chain.alarms).toEqual(['an entry is missing, or not as it was appended']);
     const rows = await chain.rows();
     expect(JSON.parse(rows.at(-1)?.entry ?? '')).toMatchObject({ sequence: 8, previous: rows.at(-2)?.hash });
+  });
+
+  it('alarms where the tree is no longer the one that was signed', async () => {
+    const world = await seeded(6);
+    await coverWithHead(world, await append(world, []));
+    const [, , , fourth] = await chain.rows();
+    await chain.put({ ...fourth, nodes: fourth?.nodes.map(() => 'a'.repeat(64)) });
+    await append(chain.writer(), [draft('after')]);
+    expect(chain.alarms).toEqual(['entries are missing, or not as they were signed']);
   });
 
   it('never writes over what was signed, though its key be another one', async () => {

@@ -28,7 +28,6 @@ const rowSchema = z.strictObject({
   hash: z.string(),
   action: z.string(),
   nodes: z.array(z.string()),
-  seal: z.string(),
 });
 export type StoredRow = z.infer<typeof rowSchema>;
 

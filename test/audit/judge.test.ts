@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AttributeValue, Image } from '../../src/audit/attribute.ts';
-import { entryBytes, noEntry } from '../../src/audit/entry.ts';
+import { canonicalBytes, noEntry } from '../../src/audit/entry.ts';
 import { judge, unreadable } from '../../src/audit/judge.ts';
 import type { AuditedTable } from '../../src/names.ts';
 import {
@@ -450,8 +450,13 @@ describe('whatever stands in a record', () => {
   const isEntry = (draft: ReturnType<typeof judge>): boolean =>
     draft === null ||
     (draft.event_ids.length === 1 &&
-      entryBytes({ ...draft, event_ids: [...draft.event_ids], sequence: 1, appended_at: now, previous: noEntry }) !==
-        '');
+      canonicalBytes({
+        ...draft,
+        event_ids: [...draft.event_ids],
+        sequence: 1,
+        appended_at: now,
+        previous: noEntry,
+      }) !== '');
 
   it('any value of any type in any attribute is judged, and is no product write', () => {
     const names = fc.oneof(fc.constantFrom(...Object.keys(suspended)), fc.string({ minLength: 1 }));

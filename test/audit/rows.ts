@@ -39,6 +39,7 @@ export const rowsOf = (drafts: readonly Draft[]): EntryRow[] => {
       sequence,
       appended_at: began + sequence * 1_000,
       previous,
+      seal: 'a-seal-that-nobody-asks',
     });
     const added = addLeaf(frontier, leafHash(entry));
     ({ frontier } = added);
