@@ -134,6 +134,7 @@ export const openLedger = (digestOf: (text: string) => Digest) => {
       const { data } = changesSchema.safeParse(details);
       // A difference tells of a row as it was read: what was said since is newer, though it stands before.
       const newest = data?.as_of ?? Number.MAX_SAFE_INTEGER;
+      const isFound = data?.as_of !== undefined;
       for (const change of data?.changes ?? []) {
         const { table, key, version, set, removed, deleted } = change;
         if (packedOf(change) === settled) continue;
@@ -141,7 +142,7 @@ export const openLedger = (digestOf: (text: string) => Digest) => {
         say(record, change, sequence, newest);
         if (version !== undefined && version <= record.version) repeated.push({ table, key, version });
         if (version !== undefined) record.version = Math.min(Math.max(version, 0), largestVersion);
-        else if (deleted || Object.hasOwn(set, versionAttribute) || removed.includes(versionAttribute))
+        else if (deleted || isFound || Object.hasOwn(set, versionAttribute) || removed.includes(versionAttribute))
           record.version = 0;
         rows.get(table)?.set(key, pack(record));
         touched.push({ table, key });

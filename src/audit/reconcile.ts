@@ -3,8 +3,8 @@
  * taken away is found, and entered once.
  */
 import { append } from './append.ts';
+import { batches } from './batches.ts';
 import { readEntries } from './chain-pages.ts';
-import { chunks } from './chunks.ts';
 import { lastSequence } from './comparison.ts';
 import { coverWithHead } from './cover-with-head.ts';
 import {
@@ -47,7 +47,7 @@ export const reconcileAudit = async (world: ReconcileWorld, { run }: { run: stri
     const found = await withHistory(world, replay, some);
     await enter(found.map((difference) => differenceDraft(stampKey, difference, telling())));
   });
-  for (const some of chunks(replay.repetitions()))
+  for (const some of batches(replay.repetitions()))
     await enter(some.map((repetition) => repetitionDraft(repetition, telling())));
 
   const result = { rows, entries: replay.position(), differences, undecided, foreign };

@@ -4,7 +4,7 @@ import { type AuditedTable, auditedTables, controlKeys, generationCopies } from 
 import type { World } from '../world.ts';
 import type { Image } from './attribute.ts';
 import { isGenerationCopy } from './audited.ts';
-import { chunks } from './chunks.ts';
+import { batches } from './batches.ts';
 import { firstCopy, openComparison } from './comparison.ts';
 import type { Digest } from './digest.ts';
 import { absent, type RowName } from './ledger.ts';
@@ -88,7 +88,7 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
     const left = [...ledger.standing(table)].filter(
       (key) => !suspects.has(idOf({ table, key })) && !isGenerationCopy(table, key),
     );
-    for (const keys of chunks(left)) {
+    for (const keys of batches(left)) {
       await advance();
       const images = await readImages(world, table, keys);
       for (const key of keys) look({ table, key }, images.get(key));
@@ -133,7 +133,7 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
         await world.sleep(settling);
         await advance();
         for (const table of auditedTables)
-          for (const some of chunks([...suspects.values()].filter((suspect) => suspect.table === table))) {
+          for (const some of batches([...suspects.values()].filter((suspect) => suspect.table === table))) {
             const confirmed = await lookAgain(some, table, n === looks);
             if (confirmed.length > 0) await enter(confirmed);
           }

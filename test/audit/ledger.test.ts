@@ -135,12 +135,19 @@ describe('a row in the ledger', () => {
 });
 
 describe('a version of a row', () => {
-  const versions = (...all: readonly (number | 'edit' | 'delete')[]) => {
+  const versions = (...all: readonly (number | 'edit' | 'delete' | 'difference')[]) => {
     const { apply } = open();
     return all.flatMap((version, index) => {
       const more: Partial<RowChange> =
-        version === 'edit' ? { set: { row_version: 1 } } : version === 'delete' ? { deleted: true } : { version };
-      return apply(index + 1, change(more)).repeated.map((one) => one.version);
+        version === 'edit'
+          ? { set: { row_version: 1 } }
+          : version === 'delete'
+            ? { deleted: true }
+            : typeof version === 'number'
+              ? { version }
+              : {};
+      const as_of = version === 'difference' ? { as_of: index } : {};
+      return apply(index + 1, { ...change(more), ...as_of }).repeated.map((one) => one.version);
     });
   };
 
@@ -150,9 +157,10 @@ describe('a version of a row', () => {
     expect(versions(1, 2, 3, 2)).toEqual([2]);
   });
 
-  it('begins again with a row that is made anew, or whose version somebody edited', () => {
+  it('begins again with a row that is made anew, or put back, or whose version somebody edited', () => {
     expect(versions(1, 2, 'delete', 1)).toEqual([]);
     expect(versions(5, 'edit', 2, 3)).toEqual([]);
+    expect(versions(5, 'difference', 2, 3)).toEqual([]);
   });
 
   it('may be any number that somebody typed', () => {
