@@ -5,15 +5,15 @@ import { InvalidInput } from '../errors.ts';
 import { tableName } from '../names.ts';
 import { findPrincipal } from '../principal/get-principal.ts';
 import { mayDial } from '../renewal/address.ts';
-import { type CalendarWarning, checkCalendar } from '../renewal/calendar.ts';
-import { coversName, isAddress, unfit } from '../renewal/names.ts';
+import type { CalendarWarning } from '../renewal/calendar.ts';
+import { isAddress } from '../renewal/names.ts';
 import type { World } from '../world.ts';
 import type { EndpointSettings } from './endpoint-settings.ts';
 import type { EndpointWorld } from './endpoint-world.ts';
 import { findFleet } from './get-fleet.ts';
-import { findPolicy } from './get-policy.ts';
 import { coversEndpoint } from './ids.ts';
 import { endpointKeys } from './keys.ts';
+import { policyFor } from './policy-for.ts';
 
 type Named = EndpointSettings & { readonly endpoint_id: string };
 
@@ -25,20 +25,13 @@ export interface CheckedEndpoint {
 
 /** @throws InvalidInput naming the field */
 export const checkEndpoint = async (world: EndpointWorld, endpoint: Named): Promise<CheckedEndpoint> => {
-  refuseOwnName(world, endpoint);
   refusePrivateHost(world, endpoint);
-  const [policy, fleet] = await Promise.all([
-    checkPolicyOf(world, endpoint),
+  const [{ preset, warnings }, fleet] = await Promise.all([
+    policyFor(world, endpoint),
     checkFleet(world, endpoint),
     checkAgent(world, endpoint),
   ]);
-  return { warnings: policy.warnings, steps: [...policy.steps, ...fleet] };
-};
-
-/** Whoever had a certificate for the API's name could pass for the API: clients trust the same CA there. */
-const refuseOwnName = ({ domain }: EndpointWorld, { names }: Named): void => {
-  const own = names.find((name) => coversName(name, domain));
-  if (own !== undefined) throw new InvalidInput('names', `${own} is, or covers, the name of this API itself`);
+  return { warnings, steps: [...(preset ? [] : [stands(world, endpointKeys.policy(endpoint.policy_id))]), ...fleet] };
 };
 
 /** A name is looked up, and asked about again, when it is dialled. */
@@ -60,17 +53,6 @@ const stands = (world: World, key: string): Check => ({
   },
   otherwise: 'again',
 });
-
-const checkPolicyOf = async (world: World, { names, policy_id }: Named): Promise<CheckedEndpoint> => {
-  const found = await findPolicy(world, policy_id);
-  if (found === null) throw new InvalidInput('policy_id', `there is no policy ${policy_id}`);
-  const { policy, row } = found;
-  if (policy === null) throw new InvalidInput('policy_id', `the record of ${policy_id} is invalid; put it again`);
-  const why = unfit(names, policy);
-  if (why !== null) throw new InvalidInput('policy_id', why);
-  const warnings = policy.ca.kind === 'acme' ? checkCalendar(policy.lifetime_days, world.now(), 'policy_id') : [];
-  return { warnings, steps: row === undefined ? [] : [stands(world, endpointKeys.policy(policy_id))] };
-};
 
 const checkFleet = async (world: World, { endpoint_id, fleet_id }: Named): Promise<Check[]> => {
   if (fleet_id === undefined) return [];

@@ -10,7 +10,7 @@ import { readRow } from './read-row.ts';
 import { removeForCaller } from './remove-row.ts';
 
 /** @throws NotFound; Conflict for a preset, or naming an endpoint that uses it; NotAllowed */
-export const deletePolicy = (
+export const deletePolicy = async (
   world: World,
   { caller, policy_id }: { caller: Caller; policy_id: string },
 ): Promise<{ policy_id: string; deleted: true }> => {

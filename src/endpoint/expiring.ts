@@ -6,10 +6,10 @@ import { tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { endpointIndexes } from './keys.ts';
 
-const entrySchema = z.object({ endpoint_id: z.string(), expires_at: z.number(), expiry_bucket: z.string() });
+const placeSchema = z.object({ endpoint_id: z.string(), expires_at: z.number() });
 
 /** Where a page ended. */
-export type ExpiryPlace = Pick<z.infer<typeof entrySchema>, 'endpoint_id' | 'expires_at'>;
+export type ExpiryPlace = Readonly<z.infer<typeof placeSchema>>;
 
 export interface ExpiringQuery {
   /** ms since the epoch, both inclusive. */
@@ -31,7 +31,7 @@ export const listExpiring = async (
   { from, to, limit, after }: ExpiringQuery,
 ): Promise<{ entries: readonly ExpiryPlace[]; next?: ExpiryPlace }> => {
   const begin = Math.max(from, after?.expires_at ?? from);
-  const buckets = expiryBuckets(begin, to);
+  const buckets = begin > to ? [] : expiryBuckets(begin, to);
   const found: ExpiryPlace[] = [];
   for (let at = 0; at < buckets.length && found.length <= limit; at += wave_days * expiryShards) {
     const read = (bucket: string) => readShard(world, { bucket, from: begin, to, limit, after });
@@ -65,7 +65,7 @@ const readShard = async (world: World, { bucket, from, to, limit, after }: Shard
         ...(start === undefined ? {} : { ExclusiveStartKey: start }),
       }),
     );
-    const entries = Items.map((item) => entrySchema.parse(item));
+    const entries = Items.map((item) => placeSchema.parse(item));
     found.push(...entries.filter((entry) => after === undefined || isAfter(entry, after)));
     start = LastEvaluatedKey;
     const last = found.at(-1)?.expires_at;

@@ -41,7 +41,7 @@ const keepAgent = (before: Endpoint | undefined, settings: EndpointSettings): En
 };
 
 /** The same again changes nothing. @throws InvalidInput naming the field; Conflict during a renewal; NotAllowed */
-export const putEndpoint = (
+export const putEndpoint = async (
   world: EndpointWorld,
   { caller, endpoint_id, input }: { caller: Caller; endpoint_id: string; input: EndpointInput },
 ): Promise<EndpointPut> => {

@@ -29,7 +29,7 @@ export const refusePreset = (policy_id: string): void => {
 };
 
 /** The same again changes nothing. @throws InvalidInput naming the field; Conflict for a preset; NotAllowed */
-export const putPolicy = (
+export const putPolicy = async (
   world: World,
   { caller, policy_id, input }: { caller: Caller; policy_id: string; input: PolicyInput },
 ): Promise<PolicyPut> => {

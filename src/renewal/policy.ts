@@ -128,11 +128,8 @@ export interface Checked {
 }
 
 /** Refuses a policy by which nothing could be issued on the day of `at` (ms). @throws InvalidInput naming the field */
-export const checkPolicy = (policy: Policy, at: number): readonly CalendarWarning[] => {
-  const wrong = contradiction(policy);
-  if (wrong !== null) throw new InvalidInput(...wrong);
-  return policy.ca.kind === 'acme' ? checkCalendar(policy.lifetime_days, at) : [];
-};
+export const checkPolicy = (policy: Policy, at: number, field = 'lifetime_days'): readonly CalendarWarning[] =>
+  policy.ca.kind === 'acme' ? checkCalendar(policy.lifetime_days, at, field) : [];
 
 /** The whole policy that a request describes. @throws InvalidInput naming the field */
 export const completePolicy = ({ preset, ...input }: PolicyInput, at: number): Checked => {
@@ -144,6 +141,8 @@ export const completePolicy = ({ preset, ...input }: PolicyInput, at: number): C
   for (const field of ['lifetime_days', 'renewal_window_days'] as const)
     if (!(field in whole)) throw new InvalidInput(field, 'is required, or name a preset');
   const policy = policySchema.parse(whole);
+  const wrong = contradiction(policy);
+  if (wrong !== null) throw new InvalidInput(...wrong);
   return { policy, warnings: checkPolicy(policy, at) };
 };
 
