@@ -4,7 +4,9 @@ import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, expect, test } from 'vitest';
 import { LeaseHeld } from '../src/errors.ts';
 import { acquireLease, assertLease, clockSkew_ms, releaseLease, wantLease } from '../src/lease.ts';
+import { controlKeys, tableName } from '../src/names.ts';
 import type { World } from '../src/world.ts';
+import { justBefore, losingAnswers } from './aws/sending.ts';
 import { describeWithEmulator } from './emulator.ts';
 import { makeDeployment } from './principal/deployment.ts';
 import { testAuthor } from './stamps.ts';
@@ -15,6 +17,19 @@ describeWithEmulator('a lease', (emulator) => {
     world = (await makeDeployment(emulator)).world;
   });
   const later = (ms: number): World => ({ ...world, now: () => Date.now() + ms });
+  /** As a hand at the console does it. */
+  const edit = (thing: string, values: Record<string, unknown>) => {
+    const fields = Object.entries(values);
+    return world.documents.send(
+      new UpdateCommand({
+        TableName: tableName(world.deployment, 'controls'),
+        Key: { control_id: controlKeys.lease(thing) },
+        UpdateExpression: `SET ${fields.map((_, i) => `#n${i} = :v${i}`).join(', ')}`,
+        ExpressionAttributeNames: Object.fromEntries(fields.map(([name], i) => [`#n${i}`, name])),
+        ExpressionAttributeValues: Object.fromEntries(fields.map(([, value], i) => [`:v${i}`, value])),
+      }),
+    );
+  };
   const anything = (): string => `thing-${randomBytes(4).toString('hex')}`;
   const options = { holder: 'someone', ttl_ms: 60_000 };
 
@@ -75,15 +90,81 @@ describeWithEmulator('a lease', (emulator) => {
   });
 
   test('is held by whoever asked, also when the answer was lost and the request repeated', async () => {
-    const documents: World['documents'] = Object.create(world.documents, {
-      send: {
-        value: async (command: UpdateCommand) => {
-          if (command instanceof UpdateCommand) await world.documents.send(command);
-          return world.documents.send(command);
-        },
-      },
-    });
-    const lease = await acquireLease({ ...world, documents }, testAuthor, anything(), options);
-    await assertLease(world, lease, { needs_ms: 0 });
+    const thing = anything();
+    // The first makes the row, the second changes it.
+    for (const fence of [1, 2]) {
+      const lease = await acquireLease(losingAnswers(world), testAuthor, thing, options);
+      expect(lease.fence).toBe(fence);
+      await assertLease(world, lease, { needs_ms: 0 });
+      await releaseLease(losingAnswers(world), testAuthor, lease);
+      await expect(assertLease(world, lease, { needs_ms: 0 })).rejects.toThrow(/was lost/);
+    }
+    await wantLease(losingAnswers(world), testAuthor, thing);
+    await expect(acquireLease(world, testAuthor, thing, options)).rejects.toThrow(/an emergency wants/);
+  });
+
+  test('is held by whoever asked, also when an emergency came to want it before the request was repeated', async () => {
+    const thing = anything();
+    let wanted = false;
+    const between = async () => {
+      if (!wanted) await wantLease(world, testAuthor, thing);
+      wanted = true;
+    };
+    const lease = await acquireLease(losingAnswers(world, between), testAuthor, thing, options);
+    await expect(assertLease(world, lease, { needs_ms: 0 })).rejects.toThrow(/an emergency wants/);
+    await releaseLease(world, testAuthor, lease);
+    const next = await acquireLease(world, testAuthor, thing, { ...options, emergency: true });
+    expect(next.fence).toBe(lease.fence + 1);
+  });
+
+  test('is wanted, and given back, also when the other happens just before', async () => {
+    const thing = anything();
+    const lease = await acquireLease(world, testAuthor, thing, options);
+    await wantLease(
+      justBefore(world, () => releaseLease(world, testAuthor, lease)),
+      testAuthor,
+      thing,
+    );
+    await expect(acquireLease(world, testAuthor, thing, options)).rejects.toThrow(/an emergency wants/);
+    const second = await acquireLease(world, testAuthor, thing, { ...options, emergency: true });
+    await releaseLease(
+      justBefore(world, () => wantLease(world, testAuthor, thing)),
+      testAuthor,
+      second,
+    );
+    await expect(assertLease(world, second, { needs_ms: 0 })).rejects.toThrow(/was lost/);
+    await expect(acquireLease(world, testAuthor, thing, options)).rejects.toThrow(/an emergency wants/);
+  });
+
+  test.each([
+    ['taken', { holder: 'by-hand', expires_at: Date.now() + 120_000 }, /by-hand is changing/],
+    ['wanted', { wanted: true }, /an emergency wants/],
+  ])(
+    'goes to nobody who read it before it was %s by hand, which leaves its row_version alone',
+    async (_how, values, refusal) => {
+      const thing = anything();
+      await releaseLease(world, testAuthor, await acquireLease(world, testAuthor, thing, options));
+      const meanwhile = () => edit(thing, values);
+      await expect(acquireLease(justBefore(world, meanwhile), testAuthor, thing, options)).rejects.toThrow(refusal);
+    },
+  );
+
+  test('is not given back for one who took it by hand meanwhile', async () => {
+    const thing = anything();
+    const lease = await acquireLease(world, testAuthor, thing, options);
+    const meanwhile = () => edit(thing, { holder: 'by-hand' });
+    await releaseLease(justBefore(world, meanwhile), testAuthor, lease);
+    await expect(acquireLease(world, testAuthor, thing, options)).rejects.toThrow(/by-hand is changing/);
+  });
+
+  test('goes on from a row that was typed by hand, its number from what stands there', async () => {
+    const thing = anything();
+    await edit(thing, { fence: 7, row_version: 'x', stamp: 'y' });
+    const lease = await acquireLease(world, testAuthor, thing, options);
+    expect(lease.fence).toBe(8);
+    await releaseLease(world, testAuthor, lease);
+    const other = anything();
+    await edit(other, { holder: 'nobody any more' });
+    expect((await acquireLease(world, testAuthor, other, options)).fence).toBe(1);
   });
 });

@@ -63,6 +63,11 @@ it.each([
   expect(thrown).toMatchObject({ ...error, message: error.message });
 });
 
+it('a function is told of its own invocation', async () => {
+  const { client } = lambdaOf(internal(z.unknown(), async (_, { awsRequestId }) => ({ b: awsRequestId.length })));
+  expect(await invoke(client)).toEqual({ b: 'of-the-invocation'.length });
+});
+
 it('a payload that the function does not take is refused by field', async () => {
   const { client } = lambdaOf(internal(z.strictObject({ a: z.string() }), async () => ({})));
   await expect(invoke(client)).rejects.toMatchObject({ name: 'InvalidInput', field: 'a' });

@@ -1,6 +1,6 @@
 /** Writes of audited rows: stamped, only over what was read, whatever was typed into it, and safe to repeat. */
 import { DynamoDBClient, PutItemCommand, TransactionConflictException } from '@aws-sdk/client-dynamodb';
-import { DeleteCommand, PutCommand, TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, TransactWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AttributeValue, Image } from '../../src/audit/attribute.ts';
 import type { Author } from '../../src/audit/stamp.ts';
@@ -13,32 +13,10 @@ import { tableName } from '../../src/names.ts';
 import type { World } from '../../src/world.ts';
 import { makeDeployment, type TestDeployment } from '../certificate/deployment.ts';
 import { describeWithEmulator } from '../emulator.ts';
+import { isWrite, losingAnswers, sending } from './sending.ts';
 import { watched } from './watched.ts';
 
 const author: Author = { actor: 'admin-1', request_id: 'request-1' };
-
-/** Passes each command on as `through` has it. */
-const sending = (
-  world: World,
-  through: (command: unknown, send: () => Promise<unknown>) => Promise<unknown>,
-): World => ({
-  ...world,
-  documents: new Proxy(world.documents, {
-    get: (target, name) =>
-      name === 'send'
-        ? (command: unknown) => through(command, () => Reflect.apply(target.send, target, [command]))
-        : Reflect.get(target, name),
-  }),
-});
-const isWrite = (command: unknown): boolean =>
-  [PutCommand, UpdateCommand, DeleteCommand, TransactWriteCommand].some((kind) => command instanceof kind);
-
-/** As the SDK does when an answer was lost: each write is sent a second time. */
-const losingAnswers = (world: World): World =>
-  sending(world, async (command, send) => {
-    if (isWrite(command)) await send();
-    return send();
-  });
 
 describeWithEmulator('a write of an audited row', (emulator) => {
   let d: TestDeployment;

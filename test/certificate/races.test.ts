@@ -239,4 +239,25 @@ describeWithEmulator('issuing, stopped at every await', (emulator) => {
       });
     },
   );
+
+  it('never lets an admin in again without saying so, when a break-glass edit suspends it while it is bootstrapped', async () => {
+    const own = await makeDeployment(emulator);
+    const principal_id = 'admin-emergency';
+    const bootstrap = (world: IssuingWorld) =>
+      issueAdminCertificate(world, testAuthor, { principal_id, csr: newRequest() });
+    await atEveryAwait(12, async (at) => {
+      await own.put('principals', { principal_id, type: 'admin', status: 'active', created_at: 1, row_version: 1 });
+      const edit = { status: 'suspended', suspended_at: Date.now(), suspended_reason: 'stolen' };
+      const pause = pausing(own.world, at, () => own.edit('principals', principal_id, edit));
+      await bootstrap(pause.world);
+      const row = await own.row('principals', principal_id);
+      if (pause.written()) expect(row, `await ${at}`).toMatchObject(edit);
+      else expect(row, `await ${at}`).not.toHaveProperty('suspended_reason');
+      expect(row?.stamp.action, `await ${at}`).toBe(
+        pause.reached() && !pause.written() ? 'principal_activated' : 'certificate_issued',
+      );
+      expect(row?.row_version).toBe(2);
+      return pause;
+    });
+  });
 });
