@@ -43,7 +43,7 @@ const lasting = (text: string): string =>
     // Before the next, which would take more of a bucket's name where its last part happens to be digits alone.
     .replaceAll(/((?:truststore|headsbucket)[0-9a-f]{8})-?[0-9a-f]{13}/g, '$1')
     .replaceAll(/[-0-9A-F]{13,22}(?="|$)/g, '')
-    .replaceAll(/(\/stream\/)[0-9T:.-]+/g, '$1label')
+    .replaceAll(/(\/stream\/)[0-9TZ:.-]+/g, '$1label')
     .replaceAll(/mrk-[0-9a-f]{32}/g, 'mrk')
     .replaceAll(/(:stack\/[^/]+)\/[0-9a-f-]{36}/g, '$1');
 
