@@ -262,20 +262,6 @@ def lock_objects_of_stacks():
     handlers["create"] = create_and_lock
 
 
-def hear_what_cloudtrail_would_tell():
-    """No trail watches the emulator's calls, and nobody may put events of AWS's own sources. Those that CloudTrail would
-    send can be put here, so that what listens to them is seen at work."""
-    from ministack.services import eventbridge
-
-    put_events = eventbridge._put_events
-
-    def put_events_of_trails(data, allow_aws_source=False):
-        told = {entry.get("DetailType") for entry in data.get("Entries", []) if str(entry.get("Source")).startswith("aws.")}
-        return put_events(data, allow_aws_source or told == {"AWS API Call via CloudTrail"})
-
-    eventbridge._put_events = put_events_of_trails
-
-
 def apply_cures():
     from emulator_metrics import apply_metrics
 
@@ -285,5 +271,4 @@ def apply_cures():
     update_domain_names()
     read_streams_side_by_side()
     lock_objects_of_stacks()
-    hear_what_cloudtrail_would_tell()
     apply_metrics()

@@ -10,7 +10,6 @@ import {
 import { CreateEventSourceMappingCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, expect, it } from 'vitest';
-import { z } from 'zod';
 import { describeWithEmulator } from '../emulator.ts';
 import { createFunction } from './small-function.ts';
 
@@ -147,19 +146,6 @@ describeWithEmulator('the emulator', (emulator) => {
     await s3.send(new DeleteObjectCommand(object));
     const { Body } = await s3.send(new GetObjectCommand({ ...object, VersionId }));
     expect(await Body?.transformToString()).toBe('signed');
-  });
-
-  it('hands on what CloudTrail would tell, which nothing else here does', async () => {
-    const put = async (DetailType: string) => {
-      const response = await fetch(emulator.endpoint, {
-        method: 'POST',
-        headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'AWSEvents.PutEvents' },
-        body: JSON.stringify({ Entries: [{ Source: 'aws.ssm', DetailType, Detail: '{}' }] }),
-      });
-      return z.object({ FailedEntryCount: z.number() }).parse(await response.json()).FailedEntryCount;
-    };
-    expect(await put('AWS API Call via CloudTrail')).toBe(0);
-    expect(await put('Parameter Store Change')).toBe(1);
   });
 
   it('reads one stream while the function is still busy with another’s, and each in its order', async () => {
