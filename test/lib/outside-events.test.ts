@@ -1,31 +1,17 @@
 /** The rules hand on every event that the audit would enter: what they hold back, nobody ever hears of. */
 import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { longestWords } from '../../lib/config.ts';
 import { outsideChange } from '../../src/audit/outside.ts';
 import { account, arn, changes, event, fn, mrk, own } from '../audit/cloudtrail.ts';
 import { describeWithEmulator } from '../emulator.ts';
-import { named, ofType, synthesise } from './synth.ts';
+import { named, ofType, synthesise, type Template } from './synth.ts';
 
 describeWithEmulator('the rules for what happens outside the tables', ({ endpoint }) => {
   let patterns: string[];
 
   beforeAll(() => {
-    const template = synthesise({ domain: own.domain });
-    const known: Record<string, string> = {
-      'AWS::Partition': 'aws',
-      'AWS::Region': 'eu-central-1',
-      'AWS::AccountId': account,
-      [named(template, 'AWS::S3::Bucket', 'Truststore')[0]]: own.truststoreBucket,
-      [named(template, 'AWS::S3::Bucket', 'Heads')[0]]: own.headsBucket,
-    };
-    for (const [index, part] of ['Authority', 'Stamps', 'Audit'].entries()) {
-      const key = own.keys[index] ?? 'arn:none';
-      known[named(template, 'AWS::KMS::Key', `Identity${part}Key`)[0]] = key.slice(key.lastIndexOf('/') + 1);
-      known[`${named(template, 'AWS::KMS::Key', `Identity${part}Key`)[0]}.Arn`] = key;
-    }
-    patterns = ofType(template, 'AWS::Events::Rule')
-      .filter(([, { Properties }]) => Properties.EventPattern)
-      .map(([, { Properties }]) => JSON.stringify(resolve(Properties.EventPattern, known)));
+    patterns = patternsOf(synthesise({ domain: own.domain }));
   });
 
   /** Asks the emulator, which judges patterns as EventBridge does. */
@@ -77,11 +63,37 @@ describeWithEmulator('the rules for what happens outside the tables', ({ endpoin
     expect(await handedOn(call)).toBe(false);
   });
 
-  test('no pattern is longer than EventBridge takes', () => {
-    for (const pattern of patterns) expect(pattern.length, pattern).toBeLessThanOrEqual(2_048);
-    expect(patterns.length).toBeGreaterThan(10);
+  test('no pattern is longer than EventBridge takes, however long the deployment’s words and region', () => {
+    const name = 'n'.repeat(31);
+    const long = patternsOf(synthesise({ name, environment: 'e'.repeat(longestWords - name.length) }), {
+      'AWS::Partition': 'aws-us-gov',
+      'AWS::Region': 'ap-southeast-2',
+    });
+    for (const pattern of [...patterns, ...long]) expect(pattern.length, pattern).toBeLessThanOrEqual(2_048);
+    expect(long.length).toBeGreaterThan(10);
   });
 });
+
+/** The rules' patterns as they are deployed, with the buckets, keys and account that the recorded calls speak of. */
+function patternsOf(template: Template, pseudo: Readonly<Record<string, string>> = {}): string[] {
+  const known: Record<string, string> = {
+    'AWS::Partition': 'aws',
+    'AWS::Region': 'eu-central-1',
+    'AWS::AccountId': account,
+    ...pseudo,
+    [named(template, 'AWS::S3::Bucket', 'Truststore')[0]]: own.truststoreBucket,
+    [named(template, 'AWS::S3::Bucket', 'Heads')[0]]: own.headsBucket,
+  };
+  for (const [index, part] of ['Authority', 'Stamps', 'Audit'].entries()) {
+    const key = own.keys[index] ?? 'arn:none';
+    const [id] = named(template, 'AWS::KMS::Key', `Identity${part}Key`);
+    known[id] = key.slice(key.lastIndexOf('/') + 1);
+    known[`${id}.Arn`] = key;
+  }
+  return ofType(template, 'AWS::Events::Rule')
+    .filter(([, { Properties }]) => Properties.EventPattern)
+    .map(([, { Properties }]) => JSON.stringify(resolve(Properties.EventPattern, known)));
+}
 
 /** Refs, attributes and joins replaced by what stands for them. */
 function resolve(value: unknown, known: Readonly<Record<string, string>>): unknown {
