@@ -13,17 +13,17 @@ const batch = z.object({ Records: z.array(z.unknown()) });
 
 export const handler = async (event: unknown): Promise<void> => {
   const world = auditWorldFromEnvironment();
-  const { entries, outOfBand, unreadable, end } = await appendChanges(world, batch.parse(event).Records);
-  if (end === null) return;
-  // Told before the head is signed: an alarm does not wait for what may fail.
-  for (const { action, subject, details } of outOfBand)
-    logger.warn('out-of-band change', { action, subject, attributes: attributesIn(details) });
-  for (const { subject, event_ids, details } of unreadable)
-    logger.error('a record of a stream cannot be read', { subject, event_ids, ...details });
-  count(world.deployment, {
-    [auditMetrics.entries]: entries,
-    [auditMetrics.outOfBand]: outOfBand.length,
-    [auditMetrics.unreadable]: unreadable.length,
+  const { entries, end } = await appendChanges(world, batch.parse(event).Records, ({ outOfBand, unreadable }) => {
+    for (const { action, subject, details } of outOfBand)
+      logger.warn('out-of-band change', { action, subject, attributes: attributesIn(details) });
+    for (const { subject, event_ids, details } of unreadable)
+      logger.error('a record of a stream cannot be read', { subject, event_ids, ...details });
+    count(world.deployment, {
+      [auditMetrics.outOfBand]: outOfBand.length,
+      [auditMetrics.unreadable]: unreadable.length,
+    });
   });
+  if (end === null) return;
+  count(world.deployment, { [auditMetrics.entries]: entries });
   await coverWithHead(world, end);
 };

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { appendChanges } from '../../src/audit/append-changes.ts';
+import { appendChanges, type Suspicious } from '../../src/audit/append-changes.ts';
 import type { Image } from '../../src/audit/attribute.ts';
 import { coverWithHead } from '../../src/audit/cover-with-head.ts';
 import type { Entry } from '../../src/audit/entry.ts';
@@ -111,6 +111,7 @@ const deliver = async (
       const { end } = await appendChanges(
         world,
         batch.map((one) => one.record),
+        () => undefined,
       );
       if (end !== null) await coverWithHead(world, end);
       return true;
@@ -173,7 +174,7 @@ const eachOnceAndInOrder = (entries: readonly Entry[], history: readonly Happeni
 };
 
 describeWithEmulator('delivery', (emulator) => {
-  const seeds = Array.from({ length: 4 }, () => Math.floor(Math.random() * 2 ** 31));
+  const seeds = Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 31));
 
   it.each(seeds)(
     'enters each change once and each row’s in order, whatever fails, repeats, races and is planted (seed %i)',
@@ -191,7 +192,7 @@ describeWithEmulator('delivery', (emulator) => {
       const after = streamRecords(chain.deployment, 'after');
       const last = after('principals', undefined, { principal_id: { S: 'last' } }, { at: Date.now() });
       for (let n = 0; n < 20; n += 1) {
-        const { end } = await appendChanges(quiet, [{ ...last, eventID: `after-${n}` }]);
+        const { end } = await appendChanges(quiet, [{ ...last, eventID: `after-${n}` }], () => undefined);
         if (end !== null) await coverWithHead(quiet, end);
       }
       const entries = await chain.entries();
@@ -219,13 +220,15 @@ describeWithEmulator('delivery', (emulator) => {
       { eventID: 'poison' },
       record('principals', undefined, { principal_id: { S: 'b' } }, { at }),
     ];
-    expect(await appendChanges(world, batch)).toMatchObject({
-      entries: 3,
+    const told: Suspicious[] = [];
+    const deliver = () => appendChanges(world, batch, (suspicious) => told.push(suspicious));
+    expect(await deliver()).toMatchObject({ entries: 3, end: { size: 3 } });
+    expect(await deliver()).toMatchObject({ entries: 0, end: { size: 3 } });
+    const each = {
       outOfBand: [{ subject: 'principals/a' }, { subject: 'principals/b' }],
       unreadable: [{ event_ids: ['stream:poison'] }],
-      end: { size: 3 },
-    });
-    expect(await appendChanges(world, batch)).toMatchObject({ entries: 0, end: { size: 3 } });
+    };
+    expect(told).toMatchObject([each, each]);
   });
 
   it('asks nothing of the chain for a batch that makes no entry', async () => {
@@ -240,7 +243,10 @@ describeWithEmulator('delivery', (emulator) => {
       set: { holder: 'x' },
     });
     const record = streamRecords(deployment)('controls', undefined, lease, { at: Date.now() });
-    expect(await appendChanges(chain.writer({ step }), [record])).toMatchObject({ entries: 0, end: null });
+    expect(await appendChanges(chain.writer({ step }), [record], () => expect.fail())).toMatchObject({
+      entries: 0,
+      end: null,
+    });
   });
 });
 
@@ -316,7 +322,7 @@ describeWithEmulator('the records of a real stream', (emulator) => {
     await client.send(new DeleteItemCommand({ TableName, Key }));
 
     const world = chain.writer();
-    await appendChanges(world, await readStream(Table?.LatestStreamArn ?? ''));
+    await appendChanges(world, await readStream(Table?.LatestStreamArn ?? ''), () => undefined);
     expect((await chain.entries()).map(({ action, actor }) => [action, actor])).toEqual([
       ['credential_put', 'admin-1'],
       ['credential_changed', 'admin-1'],
