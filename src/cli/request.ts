@@ -16,7 +16,7 @@ const largestAnswer = 8_000_000;
 const waits = [500, 1_500];
 
 export interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Segments are escaped. */
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string | undefined>>;
