@@ -110,7 +110,12 @@ const bucketOf = async (deployment: typeof first): Promise<string> => {
   const { StackResources = [] } = await clients.cloudFormation.send(
     new DescribeStackResourcesCommand({ StackName: stackName(deployment) }),
   );
-  return StackResources.find(({ ResourceType }) => ResourceType === 'AWS::S3::Bucket')?.PhysicalResourceId ?? '';
+  return (
+    StackResources.find(
+      ({ ResourceType, LogicalResourceId }) =>
+        ResourceType === 'AWS::S3::Bucket' && LogicalResourceId?.includes('Truststore'),
+    )?.PhysicalResourceId ?? ''
+  );
 };
 
 /** What a deployment trusts: the object, the version that its domain goes by, and `ca-cert`. */
@@ -214,8 +219,8 @@ describeWithCloud('deploying again', () => {
   });
 
   test('a first deployment that fails leaves nothing and can simply be repeated', async () => {
-    // At the domain; and when everything is made and protected already.
-    for (const last of ['AWS::ApiGateway::DomainName', 'Custom::ProtectedTables']) {
+    // At the domain; when everything is made and protected already; and when the audit hears its first stream.
+    for (const last of ['AWS::ApiGateway::DomainName', 'Custom::ProtectedTables', 'AWS::Lambda::EventSourceMapping']) {
       expect(await create(failingAfter(deployed, last))).toBe('ROLLBACK_COMPLETE');
       const { TableNames } = await clients.dynamo.send(new ListTablesCommand({}));
       expect(TableNames?.filter((name) => name.startsWith(second.name))).toEqual([]);
