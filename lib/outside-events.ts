@@ -52,8 +52,8 @@ export function outsideEvents(scope: IConstruct, watched: Watched): Readonly<Rec
     // Some services leave it out.
     detail: { readOnly: [false, { exists: false }], ...oneOf(alternatives), ...more },
   });
-  /** What is done with rows and functions, and not to them, is told as data events where an account records those. */
-  const management = { managementEvent: [true] };
+  /** What is done with rows and functions, and not to them, is told as data events where an account records those; these always say so. */
+  const management = { managementEvent: [true, { exists: false }] };
 
   return {
     Buckets: calls('s3', { 'request.bucketName': watched.buckets.map(({ bucketName }) => bucketName) }),
@@ -70,7 +70,12 @@ export function outsideEvents(scope: IConstruct, watched: Watched): Readonly<Rec
       'response.aRN': secrets,
       'response.ARN': secrets,
     }),
-    Keys: calls('kms', { 'request.keyId': keys, 'request.targetKeyId': keys, 'resources.ARN': keys }),
+    Keys: calls(
+      'kms',
+      { 'request.keyId': keys, 'request.targetKeyId': keys, 'resources.ARN': keys },
+      // What is done with a key, and not to it. An entry on a signature would want a head, and so another signature.
+      { eventName: [{ 'anything-but': ['Sign', 'Verify', 'GenerateMac', 'VerifyMac'] }] },
+    ),
     Functions: calls(
       'lambda',
       {

@@ -39,8 +39,9 @@ describeWithEmulator('the rules for what happens outside the tables', ({ endpoin
   });
 
   test('what a service does not call a change or a read is judged by the audit', async () => {
-    const call = event('ssm', 'PutParameter', { name: '/airunner/prod/ca-cert' }, { readOnly: undefined });
-    expect(await handedOn(call)).toBe(true);
+    const silent = { readOnly: undefined, managementEvent: undefined };
+    expect(await handedOn(event('ssm', 'PutParameter', { name: '/airunner/prod/ca-cert' }, silent))).toBe(true);
+    expect(await handedOn(event('dynamodb', 'UpdateTable', { tableName: 'airunner_prod_jobs' }, silent))).toBe(true);
   });
 
   test('whoever stops the trail is heard', async () => {
@@ -48,7 +49,7 @@ describeWithEmulator('the rules for what happens outside the tables', ({ endpoin
   });
 
   test.each<[string, unknown]>([
-    ['reads', event('kms', 'Sign', { keyId: mrk }, { readOnly: true })],
+    ['signatures', event('kms', 'Sign', { keyId: mrk }, { readOnly: true })],
     ['another deployment', event('ssm', 'PutParameter', { name: '/airunner/prod2/ca-cert' })],
     ['another bucket', event('s3', 'PutObject', { bucketName: 'theirs', key: 'truststore.pem' })],
     ['rows', event('dynamodb', 'PutItem', { tableName: 'airunner_prod_principals' }, { managementEvent: false })],
@@ -62,6 +63,13 @@ describeWithEmulator('the rules for what happens outside the tables', ({ endpoin
     expect(outsideChange(own, call)).toBeNull();
     expect(await handedOn(call)).toBe(false);
   });
+
+  test.each(['Sign', 'Verify', 'GenerateMac', 'VerifyMac'])(
+    '%s wakes no function, whatever its record says: an entry on it would want a signature of its own',
+    async (eventName) => {
+      expect(await handedOn(event('kms', eventName, { keyId: mrk }, { readOnly: false }))).toBe(false);
+    },
+  );
 
   test('no pattern is longer than EventBridge takes, however long the deployment’s words and region', () => {
     const name = 'n'.repeat(31);
