@@ -285,6 +285,32 @@ describeWithEmulator('endpoints', (emulator) => {
     expect(await get()).toMatchObject({ port: 443 });
   });
 
+  it.each([
+    ['policy_id', 'policy'],
+    ['fleet_id', 'fleet'],
+  ])('is not put with a %s that is deleted in between', async (field, kind) => {
+    const gone = `web-gone-${kind}`;
+    await putPolicy(d.world, { caller: olga, policy_id: gone, input: { preset: '47-day' } });
+    const settings = { endpoint_ids: ['*'], poll_after_seconds: 10, closed: false };
+    await putFleet(d.world, { caller: olga, fleet_id: gone, input: settings });
+    let deleted = false;
+    const documents = new Proxy(d.world.documents, {
+      get: (target, name) =>
+        name !== 'send'
+          ? Reflect.get(target, name)
+          : async (command: object) => {
+              if (command.constructor.name === 'TransactWriteCommand' && !deleted) {
+                deleted = true;
+                await d.remove(`${kind}#${gone}`);
+              }
+              return Reflect.apply(target.send, target, [command]);
+            },
+    });
+    const late = put({ ...usual, fleet_id: gone, policy_id: gone }, { world: { ...d.world, documents } });
+    await expect(late).rejects.toMatchObject({ name: 'InvalidInput', field });
+    expect(await d.row(id)).toBeUndefined();
+  });
+
   it('two that put the same endpoint at once leave one whole endpoint', async () => {
     const ports = [1001, 1002, 1003, 1004];
     const answers = await Promise.all(ports.map((port) => put({ ...usual, port })));
