@@ -42,32 +42,44 @@ export type Unsealed = Omit<Entry, 'seal'>;
 
 export const noEntry = '0'.repeat(64);
 
-/** Canonical JSON (RFC 8785). @throws Error for what is no JSON */
-export const canonicalBytes = (value: Entry | Unsealed): string => {
+/** In no string of JSON a quotation mark stands unescaped: the first of these in an entry is where its details begin. */
+const detailsMark = ',"details":{';
+
+const canonical = (value: unknown): string => {
   const bytes = canonicalize(value);
   if (bytes === undefined) throw new Error('an entry that is no JSON');
   return bytes;
 };
 
+/**
+ * One JSON object, the same bytes for the same content whoever writes it down: canonical (RFC 8785), except that the
+ * details come last, so that whoever verifies the chain need not take them apart. @throws Error for what is no JSON
+ */
+export const canonicalBytes = ({ details, ...envelope }: Entry | Unsealed): string =>
+  `${canonical(envelope).slice(0, -1)}${detailsMark}${canonical(details).slice(1)}}`;
+
 /** These bytes are hashed, stored and verified; they are never written down a second time. */
 export const entryBytes = (entry: Entry): string => canonicalBytes(entry);
 
-/** The fields as canonical JSON orders them. */
-const fields = Object.keys(entrySchema.shape).sort();
+/** An entry without its details. */
+export type Envelope = Omit<Entry, 'details'>;
+
+/** The other fields, in the order of their bytes. */
+const fields = Object.keys(entrySchema.shape)
+  .filter((name) => name !== 'details')
+  .sort();
 
 /**
- * The entry that canonical bytes hold; null for anything that `entrySchema` refuses and for another order of the
- * fields. Written out by hand because verifying a chain spends its time here; a test holds it to the schema.
+ * What the bytes of an entry say, but for its details, which the hash covers and nobody looks at here; null for anything
+ * that `entrySchema` refuses and for other fields or another order. Written out by hand because verifying a chain
+ * spends its time here; a test holds it to the schema.
  * @param link what `previous` is known to be if all is well, which spares looking at it digit by digit
  */
-export const readEntry = (bytes: string, link?: string): Entry | null => {
-  let value: Partial<Record<keyof Entry, unknown>> | null;
-  try {
-    value = JSON.parse(bytes);
-  } catch {
-    return null;
-  }
-  if (typeof value !== 'object' || value === null) return null;
+export const readEnvelope = (bytes: string, link?: string): Envelope | null => {
+  const end = bytes.indexOf(detailsMark);
+  if (end === -1 || !bytes.endsWith('}}')) return null;
+  const value = parseObject(`${bytes.slice(0, end)}}`);
+  if (value === null) return null;
   let at = 0;
   for (const name in value) if (name !== fields[at++]) return null;
   return at === fields.length &&
@@ -79,16 +91,29 @@ export const readEntry = (bytes: string, link?: string): Entry | null => {
     typeof value.actor === 'string' &&
     (typeof value.request_id === 'string' || value.request_id === null) &&
     typeof value.subject === 'string' &&
-    typeof value.details === 'object' &&
-    value.details !== null &&
-    !Array.isArray(value.details) &&
     Array.isArray(value.event_ids) &&
     value.event_ids.every((id) => typeof id === 'string') &&
     typeof value.previous === 'string' &&
     (value.previous === link || hashPattern.test(value.previous)) &&
     typeof value.seal === 'string'
-    ? (value as Entry)
+    ? (value as unknown as Envelope)
     : null;
+};
+
+/** All of what the bytes say. */
+export const readEntry = (bytes: string): Entry | null => {
+  const envelope = readEnvelope(bytes);
+  const details = parseObject(bytes.slice(bytes.indexOf(detailsMark) + detailsMark.length - 1, -1));
+  return envelope === null || details === null ? null : { ...envelope, details };
+};
+
+const parseObject = (text: string): Record<string, unknown> | null => {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
 };
 
 /**

@@ -5,7 +5,7 @@ import { Conflict } from '../errors.ts';
 import { auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { conclude, remarkForeign, settleDispute } from './conclude.ts';
-import { type Entry, entryHash, readEntry } from './entry.ts';
+import { entryHash, readEntry } from './entry.ts';
 import type { HeadStore, ListedHead } from './head.ts';
 import { newestHead } from './newest-head.ts';
 import { readNodes } from './read-nodes.ts';
@@ -60,7 +60,10 @@ export interface Turn {
 export const continueChain = async (world: VerifyingWorld, begun: Verification, budget_ms: number): Promise<Turn> => {
   const until = world.now() + budget_ms;
   const stampKey = await world.stampKey();
-  const isSealed = (entry: Entry): boolean => bearsSeal(stampKey, world.deployment, entry);
+  const isSealed = (bytes: string): boolean => {
+    const entry = readEntry(bytes);
+    return entry !== null && bearsSeal(stampKey, world.deployment, entry);
+  };
   let state = begun;
   let next: Promise<Page> | null = readPage(world, state.position || null);
   while (next !== null) {

@@ -1,5 +1,5 @@
 /** Verifies the chain row by row: what each says of itself, how it follows from the one before, the tree, the heads. Pure. */
-import { type Entry, readEntry } from './entry.ts';
+import { type Envelope, readEnvelope } from './entry.ts';
 import type { ListedHead } from './head.ts';
 import { addLeaf, leafHash, pushLeaf, rootOf } from './tree.ts';
 import { addProblem, addRemark, blame, type Verification } from './verification.ts';
@@ -12,8 +12,8 @@ export interface Part {
   readonly rows: readonly Item[];
   /** Those of these rows' sizes, the smallest first. */
   readonly heads: readonly ListedHead[];
-  /** Whether the chain's writer entered this, in its place; asked where no head covers an entry yet. */
-  readonly isSealed: (entry: Entry) => boolean;
+  /** Whether the chain's writer entered these bytes, in their place; asked where no head covers an entry yet. */
+  readonly isSealed: (bytes: string) => boolean;
 }
 
 export const verifyNext = (before: Verification, { rows, heads, isSealed }: Part): Verification => {
@@ -32,7 +32,7 @@ export const verifyNext = (before: Verification, { rows, heads, isSealed }: Part
 /** chain, sequence, entry, hash, action, nodes */
 const attributes = 6;
 
-const faultOf = (row: Item, entry: Entry | null, hash: string): string | null => {
+const faultOf = (row: Item, entry: Envelope | null, hash: string): string | null => {
   if (row.hash !== hash) return 'has another hash than its bytes';
   if (entry === null) return 'holds no entry';
   if (row.action !== entry.action) return 'names another action than its entry';
@@ -55,13 +55,14 @@ const verifyRow = (state: Verification, row: Item, isSealed: Part['isSealed']): 
     blame(state, expected, missing(expected, sequence - 1));
     state.blamed = sequence - 1;
   }
-  const hash = leafHash(typeof bytes === 'string' ? bytes : '');
-  const entry = typeof bytes === 'string' ? readEntry(bytes, state.hash) : null;
+  const text = typeof bytes === 'string' ? bytes : '';
+  const hash = leafHash(text);
+  const entry = readEnvelope(text, state.hash);
   settleDoubt(state, entry?.previous ?? null);
   const uncovered = sequence > (state.head?.size ?? 0);
   const fault =
     faultOf(row, entry, hash) ??
-    (uncovered && entry !== null && !isSealed(entry) ? 'holds an entry that the chain’s writer did not enter' : null);
+    (uncovered && !isSealed(text) ? 'holds an entry that the chain’s writer did not enter' : null);
   if (fault !== null) {
     blame(state, sequence, `row ${sequence} ${fault}`);
     state.blamed = sequence;
@@ -74,7 +75,7 @@ export const missing = (first: number, last: number): string =>
   first === last ? `entry ${first} is missing` : `entries ${first} to ${last} are missing`;
 
 /** What an entry says of itself is consistent: does it follow from the one before? */
-const follow = (state: Verification, entry: Entry, hash: string): void => {
+const follow = (state: Verification, entry: Envelope, hash: string): void => {
   const { position, offset } = state;
   const linked = entry.previous === state.hash;
   state.offset = entry.sequence - position;
@@ -115,8 +116,9 @@ const compareHead = (state: Verification, head: ListedHead, hash: string): void 
   const { size, hash: signed } = head;
   if (head.hidden) addRemark(state, `the head of size ${size} lies under a delete marker`);
   if (signed === hash || state.first_invalid !== null || state.doubted !== null) return;
-  const before = { size: size - 1, roots: state.roots ?? [] };
-  state.disputes.push({ size, hash: signed, without: rootOf(addLeaf(before, signed).frontier) });
+  const { roots } = state;
+  const without = roots === null ? '' : rootOf(addLeaf({ size: size - 1, roots }, signed).frontier);
+  state.disputes.push({ size, hash: signed, without });
 };
 
 const growTree = (state: Verification, { nodes }: Item, hash: string): void => {
@@ -124,8 +126,14 @@ const growTree = (state: Verification, { nodes }: Item, hash: string): void => {
   if (state.first_invalid !== null || state.doubted !== null) state.roots = null;
   if (state.roots === null) return;
   const completed = pushLeaf(state.roots, position - 1, hash);
-  if (!Array.isArray(nodes) || nodes.length !== completed.length || completed.some((node, at) => nodes[at] !== node))
+  if (!isSame(nodes, completed))
     blame(state, position, `row ${position} holds other nodes of the tree than follow from the entries`);
   if (head?.size === position && head.hash === hash && rootOf({ size: position, roots: state.roots }) !== head.root)
     addProblem(state, `the head of size ${head.size} was signed over another tree than that of the entries`);
+};
+
+const isSame = (nodes: unknown, completed: readonly string[]): boolean => {
+  if (!Array.isArray(nodes) || nodes.length !== completed.length) return false;
+  for (let at = 0; at < completed.length; at += 1) if (nodes[at] !== completed[at]) return false;
+  return true;
 };

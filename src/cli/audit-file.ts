@@ -85,7 +85,9 @@ const verifyProof = (checker: Checker, proof: z.infer<typeof proofSchema>): [str
     ...('entry' in checked && checked.entry.sequence !== sequence
       ? [`the proof is of entry ${checked.entry.sequence}, not of ${sequence}`]
       : []),
-    ...(canonicalize(entry) === bytes ? [] : ['the entry shown is not the one that is proven']),
+    ...('entry' in checked && canonicalize(entry) === canonicalize(checked.entry)
+      ? []
+      : ['the entry shown is not the one that is proven']),
     ...(proof.key_sha256 === namedKey(proof.public_key) ? [] : ['key_sha256 is not that of public_key']),
   ];
   const what =
