@@ -65,26 +65,29 @@ export const headPublicKey = (pem: string): KeyObject => {
 
 const largestSize = 10 ** 15;
 const digits = (size: number): string => String(largestSize - size).padStart(16, '0');
-const keyPattern = new RegExp(`^${headsPrefix}(\\d{16})-([0-9a-f]{64})\\.json$`);
+const keyPattern = new RegExp(`^${headsPrefix}(\\d{16})-([0-9a-f]{64})-([0-9a-f]{64})\\.json$`);
 
 /** Where a head stands in its bucket: S3 lists keys in ascending order, and these so that the newest head comes first. */
-export const headKey = ({ size, hash }: Pick<SignedHead, 'size' | 'hash'>): string =>
-  `${headsPrefix}${digits(size)}-${hash}.json`;
+export const headKey = ({ size, hash, root }: Pick<SignedHead, 'size' | 'hash' | 'root'>): string =>
+  `${headsPrefix}${digits(size)}-${hash}-${root}.json`;
 
 /** Sorts directly before every key of a head of this size, and is none. */
 export const beforeHeadsOf = (size: number): string => `${headsPrefix}${digits(size)}`;
 
-export const readHeadKey = (key: string): { readonly size: number; readonly hash: string } | null => {
-  const [, inverse, hash] = keyPattern.exec(key) ?? [];
-  if (inverse === undefined || hash === undefined) return null;
+export const readHeadKey = (
+  key: string,
+): { readonly size: number; readonly hash: string; readonly root: string } | null => {
+  const [, inverse, hash, root] = keyPattern.exec(key) ?? [];
+  if (inverse === undefined || hash === undefined || root === undefined) return null;
   const size = largestSize - Number(inverse);
-  return size >= 1 ? { size, hash } : null;
+  return size >= 1 ? { size, hash, root } : null;
 };
 
 /** What the list of the bucket alone says of a head; whether it is one, only `HeadStore.read` tells. */
 export interface ListedHead {
   readonly size: number;
   readonly hash: string;
+  readonly root: string;
   readonly key: string;
   /** The object's versions, the oldest first. */
   readonly versions: readonly string[];
@@ -98,8 +101,8 @@ export interface HeadStore {
   readonly newest: () => Promise<ListedHead | null>;
   /** Those whose sizes are from `from` (1 where absent) to `to` (all that are larger), the largest first. */
   readonly listed: (sizes: { readonly from?: number; readonly to?: number }) => AsyncIterable<ListedHead>;
-  /** The head of the oldest version that this deployment signed and whose size and hash are the key's; null when there is none. */
+  /** The head of the oldest version that this deployment signed and that the key names; null when there is none. */
   readonly read: (listed: ListedHead) => Promise<SignedHead | null>;
-  /** Durable once it returns. One of the same size and hash that is there already is enough. */
+  /** Durable once it returns. One of the same size, hash and root that is there already is enough. */
   readonly write: (head: SignedHead) => Promise<void>;
 }

@@ -71,11 +71,11 @@ export const openHeads = (
     }
   };
 
-  const read: HeadStore['read'] = async ({ key, size, hash, versions }) => {
+  const read: HeadStore['read'] = async ({ key, versions }) => {
     const signer = await publicKey();
     for (const version of versions) {
       const head = openHead(signer, deploymentWord(deployment), await text(key, version));
-      if (head !== null && head.size === size && head.hash === hash) return head;
+      if (head !== null && headKey(head) === key) return head;
     }
     return null;
   };
@@ -126,6 +126,7 @@ export const openHeads = (
 interface Gathered {
   readonly size: number;
   readonly hash: string;
+  readonly root: string;
   readonly key: string;
   /** The newest first, as S3 lists them. */
   readonly versions: string[];

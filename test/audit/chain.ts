@@ -50,7 +50,7 @@ export const makeChain = async (emulator: TestEmulator) => {
     verify('sha256', headBytes(head), { key: publicKey, dsaEncoding: 'der' }, Buffer.from(signature, 'base64'));
   const listed = (): ListedHead[] =>
     [...kept]
-      .map(([key, { size, hash }]) => ({ key, size, hash, versions: ['1'], hidden: false }))
+      .map(([key, { size, hash, root }]) => ({ key, size, hash, root, versions: ['1'], hidden: false }))
       .sort((one, other) => other.size - one.size);
   const heads: HeadStore = {
     newest: async () => listed()[0] ?? null,
