@@ -1,13 +1,14 @@
 /** Refuses a request that asks for anything that its certificate will not have, instead of silently leaving it out. */
 import { InvalidInput } from '../errors.ts';
+import { canonicalAddress } from '../renewal/names.ts';
 import type { Csr } from './csr.ts';
 import { type Der, readOid, tags } from './der.ts';
-import type { Expected } from './profile.ts';
+import type { Expected, Name } from './profile.ts';
 
 const commonName = '2.5.4.3';
 const usages = { clientAuth: '1.3.6.1.5.5.7.3.2', serverAuth: '1.3.6.1.5.5.7.3.1' } as const;
 /** GeneralName's context tags, RFC 5280 4.2.1.6. */
-const nameTags = { dns: 0x82, uri: 0x86 } as const;
+const nameKinds: Readonly<Record<number, Name['kind']>> = { 130: 'dns', 134: 'uri', 135: 'ip' };
 const subjectKeyIdentifier = '2.5.29.14';
 
 const refuse = (message: string): never => {
@@ -15,8 +16,8 @@ const refuse = (message: string): never => {
 };
 
 /**
- * A subject is absent or exactly the common name; a SAN absent or exactly the one that will be issued; key usage at
- * most digitalSignature; extended key usage at most the profile's; no CA. @throws InvalidInput on `csr`
+ * A subject is absent or exactly the common name; SANs are absent or exactly those that will be issued, in any order; key
+ * usage at most digitalSignature; extended key usage at most the profile's; no CA. @throws InvalidInput on `csr`
  */
 export const checkRequest = (csr: Csr, expected: Expected): void => {
   for (const { oid, value } of csr.subject) {
@@ -31,16 +32,33 @@ export const checkRequest = (csr: Csr, expected: Expected): void => {
   }
 };
 
+const said = ({ kind, value }: Name): string => `${kind.toUpperCase()}:${value}`;
+
+/** RFC 5280 4.2.1.6: an address is its 4 or 16 octets. */
+const addressOf = (octets: Uint8Array): string => {
+  if (octets.length === 4) return octets.join('.');
+  const groups = Buffer.from(octets).toString('hex').match(/.{4}/g) ?? [];
+  return canonicalAddress(groups.join(':')) ?? '';
+};
+
+/** What is no name that is ever issued is said to be none, with its tag: it equals nothing. */
+const saidBy = ({ tag, content }: Der): string => {
+  const kind = nameKinds[tag];
+  if (kind === undefined) return `tag ${tag}`;
+  return said({ kind, value: kind === 'ip' ? addressOf(content) : Buffer.from(content).toString('latin1') });
+};
+
 const checks: Readonly<Record<string, (value: Der, expected: Expected) => void>> = {
   [subjectKeyIdentifier]: () => undefined,
-  '2.5.29.17': (names, { name }) => {
-    const [only, ...others] = names.children;
-    const exact =
-      names.tag === tags.sequence &&
-      others.length === 0 &&
-      only?.tag === nameTags[name.kind] &&
-      Buffer.from(only.content).equals(Buffer.from(name.value, 'utf8'));
-    if (!exact) refuse(`subject alternative name may only be ${name.kind.toUpperCase()}:${name.value}`);
+  '2.5.29.17': (names, expected) => {
+    const wanted = expected.names.map(said);
+    const asked = names.tag === tags.sequence ? names.children.map(saidBy) : [];
+    const exact = asked.length === wanted.length && new Set(asked).size === asked.length;
+    if (exact && asked.every((name) => wanted.some((one) => one === name))) return;
+    const missing = wanted.find((name) => !asked.includes(name));
+    if (wanted.length > 1 && missing !== undefined) refuse(`subject alternative names lack ${missing}`);
+    const all = wanted.length > 1 ? `those ${wanted.length} that are issued` : wanted.join();
+    refuse(`subject alternative name may only be ${all}`);
   },
   '2.5.29.19': (constraints) => {
     if (constraints.tag !== tags.sequence || constraints.children.length > 0)
@@ -52,11 +70,11 @@ const checks: Readonly<Record<string, (value: Der, expected: Expected) => void>>
     if (!digitalSignature) refuse('key usage may only be digitalSignature');
   },
   '2.5.29.37': (usage, expected) => {
-    const allowed = usages[expected.usage];
+    const allowed = new Set<string>(expected.usages.map((one) => usages[one]));
     const exact =
       usage.tag === tags.sequence &&
       usage.children.length > 0 &&
-      usage.children.every((purpose) => purpose.tag === tags.oid && readOid(purpose.content) === allowed);
-    if (!exact) refuse(`extended key usage may only be ${expected.usage}`);
+      usage.children.every((purpose) => purpose.tag === tags.oid && allowed.has(readOid(purpose.content)));
+    if (!exact) refuse(`extended key usage may only be ${expected.usages.join(', ')}`);
   },
 };

@@ -13,8 +13,8 @@ export interface Csr {
   readonly extensions: readonly { readonly oid: string; readonly value: Der }[];
 }
 
-/** Characters of PEM; an RSA-4096 request with every extension that is accepted has about 2,000. */
-const longest = 16_384;
+/** Characters of PEM: a hundred names of full length, and the key and signature of RSA-4096. */
+const longest = 40_960;
 const extensionRequests = new Set(['1.2.840.113549.1.9.14', '1.3.6.1.4.1.311.2.1.14']);
 /** Context class, constructed, number 0: CertificationRequestInfo's attributes. */
 const attributesTag = 0xa0;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { serialSchema } from '../certificate/serial.ts';
 import { principalIdSchema, principalTypeSchema } from '../principal/principal.ts';
+import { namesSchema } from '../renewal/names.ts';
 
 /** A host name as it stands in a DNS SAN: lower case, at least two labels, no wildcard. */
 export const domainSchema = z
@@ -22,12 +23,27 @@ const clientRequest = z.strictObject({
   principal_type: principalTypeSchema,
 });
 const serverRequest = z.strictObject({ profile: z.literal('server'), ...leaf, domain: domainSchema });
+const endpointRequest = z.strictObject({
+  profile: z.literal('endpoint'),
+  ...leaf,
+  names: namesSchema,
+  /** Whether it identifies a client, too. */
+  client_auth: z.boolean(),
+});
 const rootRequest = z.strictObject({ profile: z.literal('root') });
 
-export const signRequestSchema = z.discriminatedUnion('profile', [rootRequest, clientRequest, serverRequest]);
+export const signRequestSchema = z.discriminatedUnion('profile', [
+  rootRequest,
+  clientRequest,
+  serverRequest,
+  endpointRequest,
+]);
 
 export type RootRequest = z.infer<typeof rootRequest>;
-export type LeafRequest = z.infer<typeof clientRequest> | z.infer<typeof serverRequest>;
+export type LeafRequest =
+  | z.infer<typeof clientRequest>
+  | z.infer<typeof serverRequest>
+  | z.infer<typeof endpointRequest>;
 export type SignRequest = RootRequest | LeafRequest;
 
 /** `chain`: the certificates above `pem`, PEM. `authority`: the issuer's subject key identifier, lower-case hex. */

@@ -10,7 +10,7 @@ import { type AuthorityKey, cryptoSigningWith, namedKey, signatureHash } from '.
 import { readCsr } from './csr.ts';
 import { checkRequest } from './csr-request.ts';
 import { readDer } from './der.ts';
-import { clientProfile, type Expected, serverProfile } from './profile.ts';
+import { clientProfile, type Expected, endpointProfile, type Name, serverProfile } from './profile.ts';
 import { findRoot } from './root.ts';
 import type { LeafRequest, RootRequest, Signed, SignedRoot } from './sign-request.ts';
 
@@ -56,7 +56,7 @@ export const signRoot = async (signer: Signer, _request: RootRequest): Promise<S
 };
 
 /**
- * A client's or a server's certificate. The request is checked again here, whoever checked it before. It never lasts
+ * The certificate of a client, of the API's server or of an endpoint. The request is checked again here, whoever checked it before. It never lasts
  * longer than the root. @throws InvalidInput naming the field; Unavailable when the key has no root.
  */
 export const signLeaf = async (signer: Signer, request: LeafRequest): Promise<Signed> => {
@@ -77,10 +77,10 @@ export const signLeaf = async (signer: Signer, request: LeafRequest): Promise<Si
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[expected.usage]]),
-      new x509.SubjectAlternativeNameExtension([
-        { type: expected.name.kind === 'uri' ? 'url' : 'dns', value: expected.name.value },
-      ]),
+      new x509.ExtendedKeyUsageExtension(expected.usages.map((usage) => x509.ExtendedKeyUsage[usage])),
+      new x509.SubjectAlternativeNameExtension(
+        expected.names.map(({ kind, value }) => ({ type: nameTypes[kind], value })),
+      ),
       new x509.SubjectKeyIdentifierExtension(keyIdentifier(csr.key.spki)),
       new x509.AuthorityKeyIdentifierExtension(authority),
     ],
@@ -88,10 +88,19 @@ export const signLeaf = async (signer: Signer, request: LeafRequest): Promise<Si
   return { pem, chain: root.pem, authority };
 };
 
-const profileOf = (deployment: Deployment, request: LeafRequest): { expected: Expected; longest_days: number } =>
-  request.profile === 'client'
-    ? { expected: clientProfile(deployment, request), longest_days: longestLifetime_days }
-    : { expected: serverProfile(request), longest_days: serverLifetime_days };
+/** As the library calls them. */
+const nameTypes = { uri: 'url', dns: 'dns', ip: 'ip' } as const satisfies Record<Name['kind'], string>;
+
+const profileOf = (deployment: Deployment, request: LeafRequest): { expected: Expected; longest_days: number } => {
+  switch (request.profile) {
+    case 'client':
+      return { expected: clientProfile(deployment, request), longest_days: longestLifetime_days };
+    case 'server':
+      return { expected: serverProfile(request), longest_days: serverLifetime_days };
+    case 'endpoint':
+      return { expected: endpointProfile(request), longest_days: longestLifetime_days };
+  }
+};
 
 const checkTimes = (request: LeafRequest, longest_days: number, now: number): void => {
   const { not_before_ms, not_after_ms } = request;
