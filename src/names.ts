@@ -33,7 +33,7 @@ export const internalFunctions = [
 ] as const;
 export type InternalFunction = (typeof internalFunctions)[number];
 
-export const stateMachines = ['verify-audit'] as const;
+export const stateMachines = ['verify-audit', 'renew-certificate'] as const;
 export type StateMachine = (typeof stateMachines)[number];
 
 export type Parameter = 'ca-cert' | 'server-key' | 'server-cert';
@@ -75,6 +75,8 @@ export const controlKeys = {
   key: (public_key_sha256: string): string => `key#${public_key_sha256}`,
   keys: 'key#*',
   lease: (thing: string): string => `lease#${thing}`,
+  /** Whether nodes may enrol. */
+  enrolment: 'enrolment',
 } as const;
 
 /** Partitions of the audit table: the chain itself, and what is kept beside it. */

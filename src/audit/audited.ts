@@ -1,10 +1,11 @@
 /** What of each table's rows is worth an entry, and what of it an entry may show. */
 import { type AuditedTable, controlKeys, generationCopies, tableKeys } from '../names.ts';
 import { type AttributeValue, canonicalAttribute } from './attribute.ts';
+import { inEndpoints, jobs } from './audited-renewal.ts';
 import { hmac } from './hmac.ts';
 import { ownAttributes, versionAttribute } from './stamp.ts';
 
-interface Declared {
+export interface Declared {
   /** A verified write that changes nothing else makes no entry. */
   readonly bookkeeping: ReadonlySet<string> | 'all';
   /** Stands in entries as it is. What is not named here may be secret, and never does. */
@@ -17,7 +18,18 @@ const housekeeping: Declared = { bookkeeping: 'all', shown: none };
 
 const principals: Declared = {
   bookkeeping: new Set(['live_serials', 'certificates_version']),
-  shown: new Set(['status', 'type', 'suspended_at', 'suspended_reason', 'created_at', 'suspension']),
+  shown: new Set([
+    'status',
+    'type',
+    'suspended_at',
+    'suspended_reason',
+    'created_at',
+    'suspension',
+    'fleet_id',
+    'fleet_created_at',
+    'endpoint_ids',
+    'enrolled_with',
+  ]),
 };
 
 const certificates: Declared = {
@@ -41,6 +53,9 @@ const certificates: Declared = {
 
 const generation: Declared = { bookkeeping: none, shown: new Set(['generation', 'reason', 'exempt_serials']) };
 
+/** Whether nodes may enrol at all. */
+const enrolment: Declared = { bookkeeping: none, shown: new Set(['closed', 'reason']) };
+
 const copies = new Set(Array.from({ length: generationCopies - 1 }, (_, index) => controlKeys.generation(index + 1)));
 
 /** A copy of the generation: it changes with the first one, in whose row the change is entered. */
@@ -51,6 +66,7 @@ const inControls = (rowKey: string): Declared => {
   if (rowKey.startsWith(controlKeys.lease(''))) return housekeeping;
   if (rowKey === controlKeys.admins || copies.has(rowKey)) return housekeeping;
   if (rowKey === controlKeys.generation(0)) return generation;
+  if (rowKey === controlKeys.enrolment) return enrolment;
   // A key that is claimed is told by the certificate that is issued for it.
   if (rowKey.startsWith(controlKeys.key('')))
     return { bookkeeping: new Set(['principal_id']), shown: new Set(['compromised']) };
@@ -61,6 +77,8 @@ const declared = (table: AuditedTable, rowKey: string): Declared => {
   if (table === 'principals') return principals;
   if (table === 'certificates') return certificates;
   if (table === 'controls') return inControls(rowKey);
+  if (table === 'endpoints') return inEndpoints(rowKey);
+  if (table === 'jobs') return jobs;
   return undeclared;
 };
 
