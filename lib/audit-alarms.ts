@@ -9,8 +9,9 @@ const minute = Duration.minutes(1);
 const runbook = 'docs/operations.md, "Who changed what"';
 
 export function addAuditAlarms(alerting: Alerting, deployment: Deployment, audit: Audit): void {
+  // Not the sum, which whoever may put metric data could take back with a negative count.
   const counted = (metricName: AuditMetric): IMetric =>
-    new Metric({ namespace: metricsNamespace(deployment), metricName, statistic: Stats.SUM, period: minute });
+    new Metric({ namespace: metricsNamespace(deployment), metricName, statistic: Stats.MAXIMUM, period: minute });
 
   alerting.alarm({
     name: 'out-of-band-change',

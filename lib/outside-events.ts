@@ -84,6 +84,7 @@ export function outsideEvents(scope: IConstruct, watched: Watched): Readonly<Rec
         'request.resource': fn,
         'request.resourceArn': fn,
         'request.eventSourceArn': stream,
+        'request.role': start(`arn:${stack.partition}:iam::${stack.account}:role/${named}`),
         'response.functionArn': fn,
         'response.eventSourceArn': stream,
       },
@@ -120,6 +121,17 @@ export function outsideEvents(scope: IConstruct, watched: Watched): Readonly<Rec
       { eventName: [{ 'anything-but': { wildcard: ['*Execution*', 'SendTask*'] } }] },
     ),
     Alarms: calls('monitoring', { 'request.alarmName': start(named), 'request.alarmNames': start(named) }),
+    Topics: calls('sns', {
+      'request.topicArn': start(arn('sns', named)),
+      'request.subscriptionArn': start(arn('sns', named)),
+      'request.resourceArn': start(arn('sns', named)),
+    }),
+    Queues: calls('sqs', { 'request.queueUrl': [{ wildcard: `*/${named}*` }] }),
+    Logs: calls('logs', {
+      'request.logGroupName': start(named),
+      'request.logGroupIdentifier': start(named, arn('logs', `log-group:${named}`)),
+      'request.resourceArn': start(arn('logs', `log-group:${named}`)),
+    }),
     Domain: calls('apigateway', { 'request.domainName': [watched.domain] }),
     Trail: {
       source: ['aws.cloudtrail'],

@@ -62,6 +62,11 @@ const afterStack =
 const functionOf = (own: Own, name: string, named: Named): string | null => {
   const resource = resourceOf(name);
   const fn = /(?:^|:)function:([^:]+)/.exec(resource)?.[1] ?? resource.split(':')[0] ?? '';
+  // Somebody's own function that is to have one of our roles is as good as one of ours.
+  if (resource.startsWith('role/'))
+    return namedAfterStack(own, resource.split('/').at(-1) ?? '')
+      ? `function:${String(named.request.functionName)}`
+      : null;
   const mapping = named.response.uUID ?? named.request.uUID ?? named.request.uuid;
   const whole = typeof mapping === 'string' ? `event-source-mapping:${mapping}` : `function:${fn}`;
   if (namedAfterStack(own, fn)) return whole;
@@ -115,9 +120,11 @@ const kinds: Readonly<Record<string, Kind>> = {
       return keys.some((key) => without('key/', resourceOf(key)) === id) ? `key/${id}` : null;
     },
     action: changed('key'),
+    // What is done with a key, and not to it: an entry on a signature would want a head, and so another signature.
+    harmless: /^(Sign|Verify|GenerateMac|VerifyMac)$/,
   },
   'lambda.amazonaws.com': {
-    fields: ['functionArn', 'functionName', 'eventSourceArn', 'resource', 'resourceArn'],
+    fields: ['functionArn', 'functionName', 'eventSourceArn', 'resource', 'resourceArn', 'role'],
     find: functionOf,
     action: (eventName) => (eventName.includes('EventSourceMapping') ? 'stream_changed' : 'function_changed'),
   },
@@ -156,6 +163,33 @@ const kinds: Readonly<Record<string, Kind>> = {
     fields: ['alarmName', 'alarmNames'],
     find: afterStack('alarm:'),
     action: changed('alarm'),
+  },
+  // Who is called, what was given up on, and what the functions said.
+  'sns.amazonaws.com': {
+    fields: ['topicArn', 'subscriptionArn', 'resourceArn', 'name'],
+    find: (own, text) => {
+      const topic = resourceOf(text).split(':')[0] ?? '';
+      return namedAfterStack(own, topic) ? topic : null;
+    },
+    action: changed('topic'),
+    harmless: /^Publish/,
+  },
+  'sqs.amazonaws.com': {
+    fields: ['queueUrl', 'queueName'],
+    find: (own, text) => {
+      const queue = text.split('/').at(-1) ?? '';
+      return namedAfterStack(own, queue) ? queue : null;
+    },
+    action: changed('queue'),
+  },
+  'logs.amazonaws.com': {
+    fields: ['logGroupName', 'logGroupIdentifier', 'resourceArn'],
+    find: (own, text) => {
+      const group = without('log-group:', resourceOf(text)).replace(/:\*$/, '');
+      return namedAfterStack(own, group) ? `log-group:${group}` : null;
+    },
+    action: changed('log'),
+    harmless: /^(CreateLogStream|PutLogEvents|StartQuery|StopQuery|FilterLogEvents)/,
   },
   'apigateway.amazonaws.com': {
     fields: ['domainName'],

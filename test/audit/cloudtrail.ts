@@ -113,6 +113,41 @@ export const trust = own.truststoreBucket;
 /** What happened, the event, its subject, and its name when one of the deployment's own roles did it. */
 export const changes: [string, ReturnType<typeof event>, string, string][] = [
   [
+    'somebody’s own function that is to have one of our roles',
+    event('lambda', 'CreateFunction20150331', {
+      functionName: 'theirs',
+      role: `arn:aws:iam::${account}:role/${writer}`,
+    }),
+    arn('lambda', 'function:theirs'),
+    'function_changed',
+  ],
+  [
+    'whom the alarms call',
+    event('sns', 'Unsubscribe', { subscriptionArn: `${arn('sns', 'airunner-prod-IdentityAlertingCritical-X')}:1-2` }),
+    arn('sns', 'airunner-prod-IdentityAlertingCritical-X'),
+    'topic_changed',
+  ],
+  [
+    'a topic is deleted',
+    event('sns', 'DeleteTopic', { topicArn: arn('sns', 'airunner-prod-IdentityAlertingCritical-X') }),
+    arn('sns', 'airunner-prod-IdentityAlertingCritical-X'),
+    'topic_changed',
+  ],
+  [
+    'dead letters are thrown away',
+    event('sqs', 'PurgeQueue', {
+      queueUrl: `https://sqs.eu-central-1.amazonaws.com/${account}/airunner-prod-IdentityAuditDeadLetters-X`,
+    }),
+    arn('sqs', 'airunner-prod-IdentityAuditDeadLetters-X'),
+    'queue_changed',
+  ],
+  [
+    'a log is deleted',
+    event('logs', 'DeleteLogGroup', { logGroupName: 'airunner-prod-IdentityAccessAuthorizeRequestLog-X' }),
+    arn('logs', 'log-group:airunner-prod-IdentityAccessAuthorizeRequestLog-X'),
+    'log_changed',
+  ],
+  [
     'the truststore is replaced',
     objectEvent('PutObject', trust, 'truststore.pem'),
     `arn:aws:s3:::${trust}/truststore.pem`,

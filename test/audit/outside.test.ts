@@ -123,6 +123,15 @@ describe('no entry comes of', () => {
       event('kms', 'Sign', { keyId, signingAlgorithm: 'ECDSA_SHA_256' }, { ...kmsKey(keyId), readOnly: true }),
     ],
     [
+      'a signature, whatever the record says of it',
+      event('kms', 'Sign', { keyId, signingAlgorithm: 'ECDSA_SHA_256' }, { ...kmsKey(keyId), readOnly: false }),
+    ],
+    ['what a log is told', event('logs', 'PutLogEvents', { logGroupName: 'airunner-prod-x' })],
+    [
+      'a function with a role of theirs',
+      event('lambda', 'CreateFunction20150331', { functionName: 'x', role: 'arn:aws:iam::1:role/theirs' }),
+    ],
+    [
       'a seal',
       event('kms', 'GenerateMac', { keyId, macAlgorithm: 'HMAC_SHA_256' }, { ...kmsKey(keyId), readOnly: true }),
     ],

@@ -54,7 +54,8 @@ test('what the audit counts in the deployment’s namespace is watched there, on
   expect(watched.map(({ MetricName }) => MetricName).sort()).toEqual(Object.values(bad).sort());
   for (const properties of watched)
     expect(properties).toMatchObject({
-      Statistic: 'Sum',
+      // A sum could be taken back with a negative count.
+      Statistic: 'Maximum',
       Threshold: 1,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
       EvaluationPeriods: 1,
