@@ -16,7 +16,7 @@ import type { Answer, Task } from './protocol.ts';
 import { restore, restoredOf } from './restore.ts';
 import type { State } from './state.ts';
 import { validate } from './validate.ts';
-import { pruneVersions, readLink } from './versions.ts';
+import { pruneVersions, readLink, sweepFolder } from './versions.ts';
 
 export interface Performing {
   readonly config: AgentConfig;
@@ -71,6 +71,7 @@ export const resume = async (performing: Performing, endpoint: Endpoint, entry: 
     closeEntry(performing.state, entry.job_id);
     return found.answer;
   }
+  sweepFolder(endpoint);
   const answer =
     entry.kind === 'deploy'
       ? answerOf(entry, await place(performing.state, endpoint, entry))

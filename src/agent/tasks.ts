@@ -92,7 +92,8 @@ export const takeUp = (running: Running): void => {
       closeEntry(state, job_id);
       continue;
     }
-    lanes.put(endpoint_id, task_id, async () => {
+    // The task itself, handed out meanwhile, waits in the lane and is answered from memory.
+    lanes.put(endpoint_id, `resume ${task_id}`, async () => {
       const answer = await resume(running, endpoint, entry);
       const reason = answer.status === 'failed' ? answer.reason : undefined;
       log('info', `${kind} taken up: ${answer.status}`, { endpoint_id, job_id, reason });

@@ -62,7 +62,14 @@ const flushed = (path: string, flags: string, use: (handle: number) => void): vo
   }
 };
 
-/** Makes the folders where they are missing, and clears away what was cut off. @throws Misuse for wider permissions */
+/** Clears away what was cut off when it was made. */
+export const sweepFolder = ({ directory }: Place): void => {
+  for (const folder of [directory, join(directory, 'versions')])
+    for (const name of existsSync(folder) ? readdirSync(folder) : [])
+      if (unfinished.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
+};
+
+/** Makes the folders where they are missing. @throws Misuse for wider permissions */
 export const prepareFolder = (place: Place): void => {
   const mode = folderMode(place);
   const versions = join(place.directory, 'versions');
@@ -77,9 +84,7 @@ export const prepareFolder = (place: Place): void => {
     flushed(place.directory, 'r', () => undefined);
   }
   checkFolder(versions, mode, `endpoint ${place.endpoint_id}`);
-  for (const folder of [place.directory, versions])
-    for (const name of readdirSync(folder))
-      if (unfinished.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
+  sweepFolder(place);
 };
 
 /** The mode, whatever the umask; and where the group may read, its folder's group. */
