@@ -1,5 +1,6 @@
 /** What the server says of the audit, and how it is shown. */
 import { z } from 'zod';
+import type { SignedHead } from '../audit/head.ts';
 import { date, table } from './print.ts';
 
 const changeSchema = z.looseObject({
@@ -63,6 +64,10 @@ const cut = (text: string, length: number): string => (text.length > length ? `$
 /** ISO 8601; a number that is no moment stays one. */
 export const moment = (ms: number | undefined): string =>
   ms === undefined ? '' : Math.abs(ms) <= 8.64e15 ? date(ms) : String(ms);
+
+/** `11 entries of airunner/prod, signed at …` */
+export const headWords = ({ size, deployment, signed_at }: SignedHead): string =>
+  `${size} ${size === 1 ? 'entry' : 'entries'} of ${deployment}, signed at ${moment(signed_at)}`;
 
 const valueWords = (name: string, value: unknown): string => {
   if (typeof value === 'string') return cut(value, longestValue);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { beginExport, checkEnd, checkNext, type ExportHeader, provenSchema } from '../audit/check-proof.ts';
 import { type SignedHead, signedHeadSchema } from '../audit/head.ts';
-import { moment } from './audit-answers.ts';
+import { headWords } from './audit-answers.ts';
 import { type Begun, readBegun } from './audit-export-file.ts';
 import { Misuse, Refused } from './failure.ts';
 import { expandHome } from './files.ts';
@@ -137,7 +137,7 @@ const tell = (
       : lines([
           ['File', file],
           ['Entries', `${from_sequence} to ${head.size}`],
-          ['Head', `${head.size} entries of ${head.deployment}, signed at ${moment(head.signed_at)}`],
+          ['Head', headWords(head)],
         ]),
   );
 

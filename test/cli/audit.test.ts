@@ -1,7 +1,7 @@
 /** `audit list`, `verify` and `prove` as typed, against a real TLS server. */
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { draft, headOver, provenIn, rowsOf } from '../audit/rows.ts';
 import { type Connected, openConnected } from './connected.ts';
 
@@ -9,7 +9,10 @@ let c: Connected;
 beforeEach(async () => {
   c = await openConnected();
 });
-afterEach(() => c.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+  return c.close();
+});
 
 const at = Date.parse('2024-12-25T10:30:00Z');
 const urls = () => c.server.asked.map(({ url }) => url);
@@ -265,17 +268,58 @@ describe('audit prove', () => {
     return { entry: JSON.parse(proven.bytes), sequence, head, public_key, key_sha256: 'c'.repeat(64), ...proven };
   };
 
-  it('prints the proof as it came, or writes it and keeps what stood there', async () => {
+  it('prints the proof as it came, or writes it and says where, also over an earlier proof', async () => {
     const body = await proof(2);
     c.server.answer = () => ({ body });
     const { code, out, err } = await c.everleaf('audit prove 2');
     expect([code, err, JSON.parse(out)]).toEqual([0, '', body]);
     expect(out).not.toMatch(/[\u202e\u009b]/);
-    writeFileSync(c.session.file('proof.json'), 'old');
-    expect(await c.everleaf('audit prove 2 --to ~/proof.json')).toEqual({ code: 0, out: '', err: '' });
-    expect(JSON.parse(readFileSync(c.session.file('proof.json'), 'utf8'))).toEqual(body);
-    expect(readFileSync(c.session.file('proof.json.prev'), 'utf8')).toBe('old');
+    for (const before of [undefined, '', JSON.stringify(await proof(1))]) {
+      if (before !== undefined) writeFileSync(c.session.file('proof.json'), before);
+      expect(await c.everleaf('audit prove 2 --to ~/proof.json')).toEqual({
+        code: 0,
+        out: [
+          `File: ${c.session.file('proof.json')}`,
+          'Entry: 2: principal_created of principals/\ufffd\ufffd by admin-one',
+          'Head: 3 entries of airunner/prod, signed at 2024-12-25T10:30:03Z\n',
+        ].join('\n'),
+        err: '',
+      });
+      expect(JSON.parse(readFileSync(c.session.file('proof.json'), 'utf8'))).toEqual(body);
+    }
+    expect(JSON.parse((await c.everleaf('audit prove 2 --to ~/proof.json --output json')).out)).toEqual({
+      file: c.session.file('proof.json'),
+      sequence: 2,
+      head: body.head,
+    });
     expect(urls()[0]).toBe(`${base}/2/proof`);
+  });
+  it('replaces nothing but a proof, whatever --to names, and asks for none before', async () => {
+    const body = await proof(2);
+    c.server.answer = () => ({ body });
+    const { file } = c.session;
+    const key = readFileSync(file('admin-key.pem'), 'utf8');
+    const exported = `${JSON.stringify({ everleaf: 'audit export 1' })}\n`;
+    writeFileSync(file('audit.jsonl'), exported);
+    writeFileSync(file('large'), 'x'.repeat(2_100_000));
+    writeFileSync(file('earlier'), JSON.stringify(body));
+    symlinkSync(file('earlier'), file('link'));
+    for (const [to, why] of [
+      ['admin-key.pem', 'holds something else; name another file'],
+      ['audit.jsonl', 'holds something else; name another file'],
+      ['large', 'holds something else; name another file'],
+      ['link', 'it is a symbolic link'],
+      ['.', 'it is a folder'],
+    ] as const) {
+      const { code, out, err } = await c.everleaf(`audit prove 2 --to ~/${to}`);
+      expect([code, out, err]).toEqual([2, '', expect.stringMatching(`^everleaf: --to: .*${why}\n$`)]);
+    }
+    vi.spyOn(process, 'getuid').mockReturnValue(-1);
+    expect((await c.everleaf('audit prove 2 --to ~/earlier')).err).toMatch(/another user/);
+    expect(readFileSync(file('admin-key.pem'), 'utf8')).toBe(key);
+    expect(readFileSync(file('audit.jsonl'), 'utf8')).toBe(exported);
+    expect(readdirSync(c.session.home).filter((name) => /prev|tmp/.test(name))).toEqual([]);
+    expect(c.server.asked).toEqual([]);
   });
   it('hands on no proof that proves nothing, and says why there is none yet', async () => {
     const body = await proof(2);
