@@ -15,12 +15,14 @@ import { type Route, routes } from '../src/routes.ts';
 import type { Access } from './access.ts';
 import type { Audit } from './audit.ts';
 import { type AuditRoute, auditRoutes } from './audit-routes.ts';
+import { type EndpointRoute, endpointRoutes } from './endpoint-routes.ts';
 import { addFunction, allow, onlyRows } from './function.ts';
 import type { Stamps } from './stamps.ts';
 import type { Tables } from './tables.ts';
 
 interface ApiProps {
   readonly deployment: Deployment;
+  readonly domain: string;
   readonly tables: Tables;
   readonly stamps: Stamps;
   readonly access: Access;
@@ -39,13 +41,14 @@ export interface RouteFunction {
 }
 
 export class Api extends Construct {
-  constructor(scope: Construct, id: string, { deployment, tables, stamps, access, audit }: ApiProps) {
+  constructor(scope: Construct, id: string, { deployment, domain, tables, stamps, access, audit }: ApiProps) {
     super(scope, id);
     const { api, authorizer } = access;
     const guarded = { authorizer };
     const answering = {
       ...functions(Stack.of(this), { deployment, tables, stamps }),
       ...auditRoutes(audit, { tables, stamps }),
+      ...endpointRoutes(tables, { stamps, domain, reachable: '' }),
     };
     for (const route of routes) {
       const { entry, does, grants, environment, stamps, memory }: RouteFunction = answering[route];
@@ -95,7 +98,7 @@ const below = (resource: IResource): IResource[] =>
 function functions(
   stack: Stack,
   { deployment, tables, stamps }: Pick<ApiProps, 'deployment' | 'tables' | 'stamps'>,
-): Record<Exclude<Route, AuditRoute>, RouteFunction> {
+): Record<Exclude<Route, AuditRoute | EndpointRoute>, RouteFunction> {
   const { principals, certificates, controls } = tables.all;
   const sign = allow(
     ['lambda:InvokeFunction'],

@@ -40,6 +40,7 @@ export class MachineIdentity extends Construct {
     this.access = new Access(this, 'Access', { config, tables: this.tables, authority: this.authority });
     const api = new Api(this, 'Api', {
       deployment: config,
+      domain: config.domain,
       tables: this.tables,
       stamps,
       access: this.access,

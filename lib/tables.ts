@@ -13,6 +13,7 @@ import {
   auditByAction,
   certificateIndexes,
   type Deployment,
+  endpointIndexes,
   type Table as TableName,
   tableName,
   tables,
@@ -66,6 +67,18 @@ export class Tables extends Construct {
     index(certificateIndexes.byExpiry, text('expiry_bucket'), number('expires_at'));
     index(certificateIndexes.byPublicKey, text('public_key_sha256'), number('issued_at'));
 
+    const keysOnly = (indexName: string, partitionKey: Attribute, sortKey: Attribute) =>
+      this.all.endpoints.addGlobalSecondaryIndex({
+        indexName,
+        partitionKey,
+        sortKey,
+        projectionType: ProjectionType.KEYS_ONLY,
+      });
+    keysOnly(endpointIndexes.byListing, text('listing'), text('endpoint_id'));
+    keysOnly(endpointIndexes.byExpiry, text('expiry_bucket'), number('expires_at'));
+    keysOnly(endpointIndexes.byFleet, text('fleet_id'), text('endpoint_id'));
+    keysOnly(endpointIndexes.byPolicy, text('policy_id'), text('endpoint_id'));
+
     this.all.audit.addGlobalSecondaryIndex({
       indexName: auditByAction,
       partitionKey: text('action'),
@@ -80,8 +93,10 @@ export class Tables extends Construct {
       tableName: tableName(deployment, name),
       billingMode: BillingMode.PAY_PER_REQUEST,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      // The audit covers every table but itself; of its own rows only the marks of events expire, entries never.
-      ...(name === 'audit' ? { timeToLiveAttribute: 'expires' } : { stream: StreamViewType.NEW_AND_OLD_IMAGES }),
+      // The audit covers every table but itself.
+      ...(name === 'audit' ? {} : { stream: StreamViewType.NEW_AND_OLD_IMAGES }),
+      // Of the audit the marks of events, never entries; of the endpoints' rows enrolment tokens, a month after their end.
+      ...(name === 'audit' || name === 'endpoints' ? { timeToLiveAttribute: 'expires' } : {}),
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
   }

@@ -118,3 +118,38 @@ export const truststoreKey = 'truststore.pem';
 /** The only SAN of a client certificate that the API issues: a SPIFFE id whose trust domain is the deployment. */
 export const spiffeId = (d: Deployment, type: string, principal_id: string): string =>
   `spiffe://${d.name}.${d.environment}/${type}/${principal_id}`;
+
+/** Keys of the rows in `endpoints` that are no endpoint, which has its plain id; those with a star are the patterns that grants name. */
+export const endpointKeys = {
+  policy: (policy_id: string): string => `policy#${policy_id}`,
+  policies: 'policy#*',
+  fleet: (fleet_id: string): string => `fleet#${fleet_id}`,
+  fleets: 'fleet#*',
+  /** SHA-256 of the token, lower-case hex. */
+  token: (token_id: string): string => `token#${token_id}`,
+  tokens: 'token#*',
+  /** The agent's principal id. */
+  agent: (agent_id: string): string => `agent#${agent_id}`,
+  agents: 'agent#*',
+} as const;
+
+/** Indexes of the endpoints table. Each has the table's own key as its sort key or, by expiry, `expires_at`; they hold keys only. */
+export const endpointIndexes = {
+  /** `listing` */
+  byListing: 'by_listing',
+  /** `expiry_bucket`, `expires_at`: endpoints by the end of their current certificate. */
+  byExpiry: 'by_expiry',
+  /** `fleet_id`: endpoints alone have it. */
+  byFleet: 'by_fleet',
+  /** `policy_id`: endpoints alone have it. */
+  byPolicy: 'by_policy',
+} as const;
+
+/** What a row's `listing` says: what it is listed among. */
+export const listings = {
+  endpoints: 'endpoint',
+  policies: 'policy',
+  fleets: 'fleet',
+  agents: 'agent',
+  tokensOf: (fleet_id: string): string => `token#${fleet_id}`,
+} as const;

@@ -22,6 +22,8 @@ const own: Reaches = row('self', 'self', 'self', 'self');
 const list: Reaches = row('any', 'any', 'any', 'none');
 const read: Reaches = row('any', 'any', 'any', 'self');
 const change: Reaches = row('any', 'non-admin', 'none', 'none');
+const changeAny: Reaches = row('any', 'any', 'none', 'none');
+const changeAsAdmin: Reaches = row('any', 'none', 'none', 'none');
 
 const roles = {
   'GET /whoami': own,
@@ -39,6 +41,20 @@ const roles = {
   'GET /api/v1/identity/audit/verify': list,
   'GET /api/v1/identity/audit/export': list,
   'GET /api/v1/identity/audit/{sequence}/proof': list,
+  'PUT /api/v1/identity/endpoints/{endpoint_id}': changeAny,
+  'GET /api/v1/identity/endpoints/{endpoint_id}': list,
+  'DELETE /api/v1/identity/endpoints/{endpoint_id}': changeAny,
+  'GET /api/v1/identity/inventory': list,
+  'GET /api/v1/identity/policies': list,
+  'PUT /api/v1/identity/policies/{policy_id}': changeAsAdmin,
+  'GET /api/v1/identity/policies/{policy_id}': list,
+  'DELETE /api/v1/identity/policies/{policy_id}': changeAsAdmin,
+  'GET /api/v1/identity/fleets': list,
+  'PUT /api/v1/identity/fleets/{fleet_id}': changeAny,
+  'GET /api/v1/identity/fleets/{fleet_id}': list,
+  'DELETE /api/v1/identity/fleets/{fleet_id}': changeAny,
+  'POST /api/v1/identity/fleets/{fleet_id}/tokens': changeAny,
+  'DELETE /api/v1/identity/fleets/{fleet_id}/tokens/{token_id}': changeAny,
 } as const satisfies Record<Route, Reaches>;
 
 const isRoute = (route: string): route is Route => Object.hasOwn(roles, route);

@@ -1,7 +1,8 @@
 /** An agent as its heartbeats leave it: bookkeeping, and only as true as what the agent says. */
+
 import { z } from 'zod';
 import type { Row } from '../aws/unchanged.ts';
-import { endpointKeys } from './keys.ts';
+import { endpointKeys } from '../names.ts';
 
 /** What an agent said that it has deployed at an endpoint. */
 const deployedSchema = z.object({

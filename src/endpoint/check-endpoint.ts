@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Check } from '../aws/transact.ts';
 import { InvalidInput } from '../errors.ts';
-import { tableName } from '../names.ts';
+import { endpointKeys, tableName } from '../names.ts';
 import { findPrincipal } from '../principal/get-principal.ts';
 import { mayDial } from '../renewal/address.ts';
 import type { CalendarWarning } from '../renewal/calendar.ts';
@@ -12,7 +12,6 @@ import type { EndpointSettings } from './endpoint-settings.ts';
 import type { EndpointWorld } from './endpoint-world.ts';
 import { findFleet } from './get-fleet.ts';
 import { coversEndpoint } from './ids.ts';
-import { endpointKeys } from './keys.ts';
 import { policyFor } from './policy-for.ts';
 
 type Named = EndpointSettings & { readonly endpoint_id: string };

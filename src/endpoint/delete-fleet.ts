@@ -1,13 +1,14 @@
 /** Deletes a fleet that no endpoint uses, and its tokens. Its agents have nothing to do from then on. */
+
 import { authorOf, type Caller } from '../access/caller.ts';
 import { removeRow } from '../aws/transact.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { Conflict } from '../errors.ts';
+import { endpointKeys } from '../names.ts';
 import type { World } from '../world.ts';
 import { tokensOf } from './find-tokens.ts';
 import { findUser } from './find-user.ts';
 import { getFleet } from './get-fleet.ts';
-import { endpointKeys } from './keys.ts';
 import { removeForCaller } from './remove-row.ts';
 
 /** A token that is left behind lets nobody into a later fleet of that name. @throws NotFound, Conflict, NotAllowed */

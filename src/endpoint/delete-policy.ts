@@ -1,10 +1,11 @@
 /** Deletes a policy that no endpoint uses. */
+
 import type { Caller } from '../access/caller.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { Conflict, NotFound } from '../errors.ts';
+import { endpointKeys } from '../names.ts';
 import type { World } from '../world.ts';
 import { findUser } from './find-user.ts';
-import { endpointKeys } from './keys.ts';
 import { refusePreset } from './put-policy.ts';
 import { readRow } from './read-row.ts';
 import { removeForCaller } from './remove-row.ts';

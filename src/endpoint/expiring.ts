@@ -2,9 +2,8 @@
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { expiryBuckets, expiryShards } from '../certificate/expiry.ts';
-import { tableName } from '../names.ts';
+import { endpointIndexes, tableName } from '../names.ts';
 import type { World } from '../world.ts';
-import { endpointIndexes } from './keys.ts';
 
 const placeSchema = z.object({ endpoint_id: z.string(), expires_at: z.number() });
 

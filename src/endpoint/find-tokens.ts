@@ -1,6 +1,6 @@
 /** Reads enrolment tokens: one by its id, or all of a fleet. */
+import { endpointKeys, listings } from '../names.ts';
 import type { World } from '../world.ts';
-import { endpointKeys, listings } from './keys.ts';
 import { listRows } from './list-rows.ts';
 import { readRow } from './read-row.ts';
 import { parseToken, type Token } from './token.ts';

@@ -1,8 +1,7 @@
 /** Whether an endpoint uses a policy or a fleet. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { tableName } from '../names.ts';
+import { endpointIndexes, tableName } from '../names.ts';
 import type { World } from '../world.ts';
-import { endpointIndexes } from './keys.ts';
 
 /**
  * The id of one endpoint that does; undefined: none. The index may be a moment behind: an endpoint that is put just then

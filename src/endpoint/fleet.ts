@@ -1,8 +1,9 @@
 /** A fleet: the nodes that enrol under one name, and the endpoints that their agents may own. */
+
 import { z } from 'zod';
 import type { Row } from '../aws/unchanged.ts';
+import { endpointKeys } from '../names.ts';
 import { endpointPatternsSchema } from './ids.ts';
-import { endpointKeys } from './keys.ts';
 
 const pollMessage = 'must be 10 to 86400 seconds';
 const usualPoll_seconds = 900;

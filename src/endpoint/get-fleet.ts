@@ -1,8 +1,9 @@
 /** Reads one fleet. */
+
 import { NotFound } from '../errors.ts';
+import { endpointKeys } from '../names.ts';
 import type { World } from '../world.ts';
 import { type Fleet, parseFleet } from './fleet.ts';
-import { endpointKeys } from './keys.ts';
 import { readRow } from './read-row.ts';
 
 /** Strongly consistent. null: there is none. */

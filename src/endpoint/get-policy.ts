@@ -1,7 +1,8 @@
 /** Reads one policy, or preset. */
+
 import { NotFound } from '../errors.ts';
+import { endpointKeys } from '../names.ts';
 import type { World } from '../world.ts';
-import { endpointKeys } from './keys.ts';
 import { asPreset, parsePolicy, type StoredPolicy } from './policy.ts';
 import { readRow } from './read-row.ts';
 

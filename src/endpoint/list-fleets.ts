@@ -1,7 +1,7 @@
 /** Lists fleets, a page at a time, by their ids. */
+import { endpointKeys, listings } from '../names.ts';
 import type { World } from '../world.ts';
 import { type Fleet, parseFleet } from './fleet.ts';
-import { endpointKeys, listings } from './keys.ts';
 import { listRows } from './list-rows.ts';
 
 /** `next` is the last id when there are more. */

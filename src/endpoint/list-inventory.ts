@@ -1,13 +1,14 @@
 /** The inventory: endpoints, the certificates that they serve, and their agents; all of them, or those that end soon. */
+
 import type { Row } from '../aws/unchanged.ts';
 import { day_ms } from '../certificate/lifetime.ts';
 import { InvalidInput } from '../errors.ts';
+import { endpointKeys, listings } from '../names.ts';
 import { dueAt } from '../renewal/due.ts';
 import type { World } from '../world.ts';
 import { type Agent, parseAgent } from './agent.ts';
 import { type EndpointView, parseEndpoint, viewEndpoint } from './endpoint.ts';
 import { type ExpiryPlace, listExpiring } from './expiring.ts';
-import { endpointKeys, listings } from './keys.ts';
 import { listRows } from './list-rows.ts';
 import { asPreset, parsePolicy } from './policy.ts';
 import { readRows } from './read-row.ts';

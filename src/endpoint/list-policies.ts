@@ -1,7 +1,7 @@
 /** Lists policies and presets, a page at a time, by their ids. */
+import { endpointKeys, listings } from '../names.ts';
 import { presetNames } from '../renewal/presets.ts';
 import type { World } from '../world.ts';
-import { endpointKeys, listings } from './keys.ts';
 import { listRows } from './list-rows.ts';
 import { asPreset, parsePolicy, type StoredPolicy } from './policy.ts';
 

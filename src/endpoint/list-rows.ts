@@ -1,9 +1,8 @@
 /** The rows of one listing, a page at a time: the index says which, the table what they are. */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Row } from '../aws/unchanged.ts';
-import { tableName } from '../names.ts';
+import { endpointIndexes, tableName } from '../names.ts';
 import type { World } from '../world.ts';
-import { endpointIndexes } from './keys.ts';
 import { readRows } from './read-row.ts';
 
 export interface ListingQuery {

@@ -5,12 +5,11 @@ import { type Check, transact } from '../aws/transact.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { day_ms } from '../certificate/lifetime.ts';
 import { Conflict, InvalidInput } from '../errors.ts';
-import { tableName } from '../names.ts';
+import { endpointKeys, listings, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import type { Fleet } from './fleet.ts';
 import { getFleet } from './get-fleet.ts';
 import { coversEndpoint } from './ids.ts';
-import { endpointKeys, listings } from './keys.ts';
 import { newToken, type TokenInput, type TokenKind, tokenEnd, tokenIdOf } from './token.ts';
 
 /** How long a token's row stays after its end: for whoever asks what became of it. */

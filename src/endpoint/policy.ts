@@ -1,8 +1,9 @@
 /** A policy as it is kept: its row, read so that one edited by hand never crashes a read, or a preset. */
+
 import { z } from 'zod';
 import type { Row } from '../aws/unchanged.ts';
+import { endpointKeys } from '../names.ts';
 import { contradiction, type Policy, policySchema, presetPolicy } from '../renewal/policy.ts';
-import { endpointKeys } from './keys.ts';
 
 export interface StoredPolicy {
   readonly policy_id: string;

@@ -1,17 +1,18 @@
 /** Makes an endpoint, or replaces what is said of it; what it serves, and a renewal that is under way, stay. */
+
 import { isDeepStrictEqual } from 'node:util';
 import { authorOf, type Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { transact } from '../aws/transact.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { Conflict } from '../errors.ts';
+import { listings } from '../names.ts';
 import type { CalendarWarning } from '../renewal/calendar.ts';
 import { changed } from './changed.ts';
 import { checkEndpoint } from './check-endpoint.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
 import { completeEndpoint, type EndpointInput, type EndpointSettings } from './endpoint-settings.ts';
 import type { EndpointWorld } from './endpoint-world.ts';
-import { listings } from './keys.ts';
 import { readRow } from './read-row.ts';
 
 export interface EndpointPut {

@@ -1,12 +1,13 @@
 /** Makes a fleet, or replaces its settings. */
+
 import { authorOf, type Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { transact } from '../aws/transact.ts';
 import { untilSettled } from '../aws/until-settled.ts';
+import { endpointKeys, listings } from '../names.ts';
 import type { World } from '../world.ts';
 import { changed } from './changed.ts';
 import { type Fleet, type FleetInput, parseFleet } from './fleet.ts';
-import { endpointKeys, listings } from './keys.ts';
 import { readRow } from './read-row.ts';
 
 /** The same again changes nothing. Its tokens stay. @throws NotAllowed */

@@ -1,15 +1,16 @@
 /** Makes a policy, or replaces it as a whole. Renewals that are under way keep the one that they began with. */
+
 import { authorOf, type Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { transact } from '../aws/transact.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { Conflict } from '../errors.ts';
+import { endpointKeys, listings } from '../names.ts';
 import type { CalendarWarning } from '../renewal/calendar.ts';
 import { completePolicy, type PolicyInput } from '../renewal/policy.ts';
 import { isPreset } from '../renewal/presets.ts';
 import type { World } from '../world.ts';
 import { changed } from './changed.ts';
-import { endpointKeys, listings } from './keys.ts';
 import { parsePolicy, type StoredPolicy } from './policy.ts';
 import { readRow } from './read-row.ts';
 

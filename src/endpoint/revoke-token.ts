@@ -1,13 +1,14 @@
 /** Revokes an enrolment token: nobody enrols with it from then on; agents that have go on. */
+
 import { authorOf, type Caller } from '../access/caller.ts';
 import { callerIsActive, callerStands } from '../access/caller-stands.ts';
 import { transact } from '../aws/transact.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { NotFound } from '../errors.ts';
+import { endpointKeys } from '../names.ts';
 import type { World } from '../world.ts';
 import { findToken } from './find-tokens.ts';
 import { getFleet } from './get-fleet.ts';
-import { endpointKeys } from './keys.ts';
 import { rowExpires } from './make-token.ts';
 import { parseToken, type TokenView, viewToken } from './token.ts';
 

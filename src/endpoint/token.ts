@@ -1,10 +1,11 @@
 /** Enrolment tokens: what lets a node into a fleet. Only their hashes are kept. */
+
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Row } from '../aws/unchanged.ts';
+import { endpointKeys } from '../names.ts';
 import type { Fleet } from './fleet.ts';
 import { endpointPatternsSchema } from './ids.ts';
-import { endpointKeys } from './keys.ts';
 
 /** `single` enrols one agent; `fleet` any number, until it is revoked. */
 export const tokenKinds = ['single', 'fleet'] as const;

@@ -23,6 +23,20 @@ const expected: Record<Route, readonly [admin: Reach, operator: Reach, auditor: 
   'GET /api/v1/identity/audit/verify': ['any', 'any', 'any', 'none'],
   'GET /api/v1/identity/audit/export': ['any', 'any', 'any', 'none'],
   'GET /api/v1/identity/audit/{sequence}/proof': ['any', 'any', 'any', 'none'],
+  'PUT /api/v1/identity/endpoints/{endpoint_id}': ['any', 'any', 'none', 'none'],
+  'GET /api/v1/identity/endpoints/{endpoint_id}': ['any', 'any', 'any', 'none'],
+  'DELETE /api/v1/identity/endpoints/{endpoint_id}': ['any', 'any', 'none', 'none'],
+  'GET /api/v1/identity/inventory': ['any', 'any', 'any', 'none'],
+  'GET /api/v1/identity/policies': ['any', 'any', 'any', 'none'],
+  'PUT /api/v1/identity/policies/{policy_id}': ['any', 'none', 'none', 'none'],
+  'GET /api/v1/identity/policies/{policy_id}': ['any', 'any', 'any', 'none'],
+  'DELETE /api/v1/identity/policies/{policy_id}': ['any', 'none', 'none', 'none'],
+  'GET /api/v1/identity/fleets': ['any', 'any', 'any', 'none'],
+  'PUT /api/v1/identity/fleets/{fleet_id}': ['any', 'any', 'none', 'none'],
+  'GET /api/v1/identity/fleets/{fleet_id}': ['any', 'any', 'any', 'none'],
+  'DELETE /api/v1/identity/fleets/{fleet_id}': ['any', 'any', 'none', 'none'],
+  'POST /api/v1/identity/fleets/{fleet_id}/tokens': ['any', 'any', 'none', 'none'],
+  'DELETE /api/v1/identity/fleets/{fleet_id}/tokens/{token_id}': ['any', 'any', 'none', 'none'],
 };
 
 const reference = z.object({ Ref: z.string().optional() });

@@ -1,60 +1,16 @@
 /** A deployment of its own in the shared emulator: people who may change endpoints, and rows as others leave them. */
-import {
-  CreateTableCommand,
-  DeleteTableCommand,
-  DescribeTableCommand,
-  DynamoDBClient,
-  type GlobalSecondaryIndex,
-} from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Caller } from '../../src/access/caller.ts';
 import type { EndpointWorld } from '../../src/endpoint/endpoint-world.ts';
-import { endpointIndexes } from '../../src/endpoint/keys.ts';
 import { tableName } from '../../src/names.ts';
 import type { PrincipalType } from '../../src/principal/principal.ts';
 import { parseReachable } from '../../src/renewal/address.ts';
 import { makeDeployment as makeTables } from '../certificate/deployment.ts';
 import type { TestEmulator } from '../emulator.ts';
 
-const index = (IndexName: string, partition: string, sort: string): GlobalSecondaryIndex => ({
-  IndexName,
-  KeySchema: [
-    { AttributeName: partition, KeyType: 'HASH' },
-    { AttributeName: sort, KeyType: 'RANGE' },
-  ],
-  Projection: { ProjectionType: 'KEYS_ONLY' },
-});
-const indexes = [
-  index(endpointIndexes.byListing, 'listing', 'endpoint_id'),
-  index(endpointIndexes.byExpiry, 'expiry_bucket', 'expires_at'),
-  index(endpointIndexes.byFleet, 'fleet_id', 'endpoint_id'),
-  index(endpointIndexes.byPolicy, 'policy_id', 'endpoint_id'),
-];
-
-/** Gives the table its indexes where the template does not yet. */
-const addIndexes = async (client: DynamoDBClient, TableName: string) => {
-  const { Table } = await client.send(new DescribeTableCommand({ TableName }));
-  if ((Table?.GlobalSecondaryIndexes ?? []).length > 0) return;
-  await client.send(new DeleteTableCommand({ TableName }));
-  const text = ['endpoint_id', 'listing', 'expiry_bucket', 'fleet_id', 'policy_id'];
-  await client.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [{ AttributeName: 'endpoint_id', KeyType: 'HASH' }],
-      AttributeDefinitions: [
-        ...text.map((AttributeName) => ({ AttributeName, AttributeType: 'S' as const })),
-        { AttributeName: 'expires_at', AttributeType: 'N' },
-      ],
-      GlobalSecondaryIndexes: indexes,
-    }),
-  );
-};
-
 export const makeDeployment = async (emulator: TestEmulator) => {
   const d = await makeTables(emulator);
   const TableName = tableName(d.world.deployment, 'endpoints');
-  await addIndexes(emulator.client(DynamoDBClient), TableName);
   const world: EndpointWorld = { ...d.world, domain: 'api.airunner.example', reachable: parseReachable('10.0.0.0/8') };
   const { documents } = world;
 

@@ -35,16 +35,6 @@ const routes: Readonly<Record<string, readonly [() => Promise<{ handler: Handler
   ],
 };
 
-// Until the role table names them.
-vi.mock('../../src/access/roles.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/access/roles.ts')>();
-  const column: Record<PrincipalType, number> = { admin: 0, operator: 1, auditor: 2, worker: 3, service: 3, user: 3 };
-  return {
-    ...original,
-    reachOf: (route: string, type: PrincipalType) => routes[route]?.[1][column[type]] ?? original.reachOf(route, type),
-  };
-});
-
 describeWithEmulator('endpoints, policies and fleets over HTTP', (emulator) => {
   let d: TestDeployment;
   const callers = new Map<string, object>();

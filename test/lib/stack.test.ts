@@ -230,6 +230,7 @@ describe('every function', () => {
       'EVERLEAF_NAME',
       'HEADS_BUCKET',
       'POWERTOOLS_SERVICE_NAME',
+      'REACHABLE',
       'STAMP_KEY_ID',
       'TRUSTSTORE_BUCKET',
       'VERIFY_STATE_MACHINE',
