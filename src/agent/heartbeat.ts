@@ -38,14 +38,16 @@ export const heartbeat = async (running: Running, identity: Identity): Promise<H
   try {
     const peer = peerOf(config, identity);
     const body = { version, now: running.now(), endpoints: standing(running) };
+    const sent = running.now();
     const reply = await post(peer, [...agentsPath, 'heartbeat'], body, stopping);
+    const received = running.now();
     if (reply.status < 200 || reply.status > 299) {
       const certificate = turnedAway(reply) ? explainCertificate(settingsOf(config, identity), identity).message : null;
       return { kind: 'failed', reason: certificate ?? refusalOf(reply), retry_after_ms: reply.retry_after_ms };
     }
     const heard = heartbeatSchema.safeParse(reply.content);
     if (!heard.success) throw new Refused(`${config.server.origin} answered something else; is it an Everleaf server?`);
-    clock.compare(heard.data.now, reply.at);
+    clock.compare(heard.data.now, { sent, received });
     for (const raw of heard.data.tasks) takeTask(running, peer, raw);
     return { kind: 'taken', poll_after_seconds: heard.data.poll_after_seconds };
   } catch (error) {

@@ -24,8 +24,6 @@ export interface Reply {
   readonly content: unknown;
   /** Asked for by the server, ms. */
   readonly retry_after_ms: number | null;
-  /** Between the request's first byte and the answer's last, this machine's clock, ms. */
-  readonly at: { readonly sent: number; readonly received: number };
 }
 
 class TimedOut extends Error {
@@ -67,7 +65,6 @@ export const send = (
   { method, path, query = '', headers, body }: Sent,
   { timeout_ms = usualTimeout, stopping }: { timeout_ms?: number; stopping?: AbortSignal | undefined },
 ): Promise<Reply> => {
-  const sent = Date.now();
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
@@ -96,12 +93,10 @@ export const send = (
         });
         incoming.on('error', reject);
         incoming.on('end', () => {
-          const received = Date.now();
           resolve({
             status: incoming.statusCode ?? 0,
             content: parseJson(Buffer.concat(chunks).toString('utf8')),
-            retry_after_ms: parseRetryAfter(incoming.headers['retry-after'], received),
-            at: { sent, received },
+            retry_after_ms: parseRetryAfter(incoming.headers['retry-after'], Date.now()),
           });
         });
       },

@@ -64,7 +64,7 @@ export const startPeer = async (ca: Authority, { open = false } = {}): Promise<P
     if (path.startsWith(tasksPath)) {
       const task_id = decodeURIComponent(path.slice(tasksPath.length));
       const before = peer.answers.get(task_id);
-      const open = peer.tasks.findIndex((task) => task.task_id === task_id);
+      const open = peer.tasks.findIndex((task) => task?.task_id === task_id);
       if (before === undefined && open < 0) return { status: 404, body: { detail: 'no such task' } };
       peer.answers.set(task_id, [...(before ?? []), body]);
       if (open >= 0) peer.tasks.splice(open, 1);
