@@ -153,3 +153,13 @@ export const listings = {
   agents: 'agent',
   tokensOf: (fleet_id: string): string => `token#${fleet_id}`,
 } as const;
+
+/** Indexes of the jobs table, each with the job's id, and so the time, as its sort key; they hold keys only. */
+export const jobIndexes = {
+  /** `status` */
+  byStatus: 'by_status',
+  /** `endpoint_id` */
+  byEndpoint: 'by_endpoint',
+  /** `task_agent`: only while a task of that agent's is open. */
+  byTaskOwner: 'by_task_owner',
+} as const;
