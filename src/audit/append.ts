@@ -3,7 +3,8 @@ import { Unavailable } from '../errors.ts';
 import { buildChunk, writeChunk } from './chunk.ts';
 import type { Draft } from './entry.ts';
 import { foreignDrafts } from './foreign.ts';
-import { type Found, type Position, presentPosition } from './position.ts';
+import { minimalDraft } from './minimal.ts';
+import { type Found, type Position, presentPosition, remember } from './position.ts';
 import { type Planted, readMarks } from './seen.ts';
 import type { AuditWorld } from './world.ts';
 
@@ -29,15 +30,35 @@ export const append = async (world: AuditWorld, drafts: readonly Draft[]): Promi
   let left = distinct([...foreignDrafts(world, found), ...drafts]);
   let entered = 0;
   let known = drafts.length === 0;
+  /** Of the drafts that are left: fewer, after DynamoDB refused more. */
+  let most = Number.POSITIVE_INFINITY;
+  const minimal = new Set<Draft>();
   for (let losses = 0; left.length > 0; ) {
-    const chunk = buildChunk(world, stampKey, found.position, left);
-    const refused = await writeChunk(world, chunk, { foreign: found.foreign, planted });
+    if (found.to !== undefined && found.position.size >= found.to) {
+      found = await presentPosition(world);
+      left = distinct([...foreignDrafts(world, found), ...left]);
+    }
+    const inTheWay = { foreign: found.foreign, planted };
+    const chunk = buildChunk(world, stampKey, found.position, left.slice(0, most), { ...inTheWay, to: found.to });
+    const refused = await writeChunk(world, chunk, inTheWay);
     if (refused === null) {
-      world.memory.position = chunk.position;
+      remember(world, chunk.position);
       found = { ...found, position: chunk.position };
       left = left.slice(chunk.drafts);
       entered += chunk.rows.length;
       losses = 0;
+      most = Number.POSITIVE_INFINITY;
+      continue;
+    }
+    if (refused.unfit !== undefined) {
+      most = Math.max(1, Math.floor(chunk.drafts / 2));
+      if (chunk.drafts > 1) continue;
+      const [draft, ...rest] = left;
+      if (draft === undefined || minimal.has(draft)) throw refused.unfit;
+      world.alarm('a change could not be entered as it is', { error: refused.unfit.name, event_ids: draft.event_ids });
+      const instead = minimalDraft(draft, refused.unfit, world.now());
+      minimal.add(instead);
+      left = [instead, ...rest];
       continue;
     }
     if (losses === mostLosses) throw new Unavailable('too many writers at the audit’s chain');

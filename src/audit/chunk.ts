@@ -1,13 +1,18 @@
 /** What of the drafts one DynamoDB transaction takes: the entries, and a mark for each of their events. */
-import { TransactionCanceledException, TransactionInProgressException } from '@aws-sdk/client-dynamodb';
+import {
+  DynamoDBServiceException,
+  TransactionCanceledException,
+  TransactionInProgressException,
+} from '@aws-sdk/client-dynamodb';
 import { TransactWriteCommand, type TransactWriteCommandInput } from '@aws-sdk/lib-dynamodb';
-import { unchanged } from '../aws/unchanged.ts';
 import { auditKeys, tableName } from '../names.ts';
 import { type Draft, type EntryRow, entryBytes, entryHash } from './entry.ts';
-import { mergeDrafts } from './merge.ts';
+import { groupForeign } from './foreign.ts';
+import { type Merged, mergeDrafts } from './merge.ts';
 import type { Found, Position } from './position.ts';
 import { sealEntry } from './seal.ts';
 import { type Planted, putMark } from './seen.ts';
+import { stillThere } from './still-there.ts';
 import { addLeaf } from './tree.ts';
 import type { AuditWorld } from './world.ts';
 
@@ -25,24 +30,46 @@ export interface Chunk {
 const mostItems = 100;
 const mostBytes = 3_000_000;
 const mostDetails = 300_000;
+/** A row's attribute names, numbers and condition; a mark without its event. */
+const besides = 300;
+/** What is replaced counts as if it were the largest item: nobody says that DynamoDB weighs only what is written. */
+const replaced = 400_000;
 
-/** As many of the drafts as fit, at least one. */
+/** What stands in the way and is to be replaced, if it is still what was read. */
+export interface InTheWay {
+  readonly foreign: Found['foreign'];
+  readonly planted: ReadonlyMap<string, Planted>;
+}
+const nothing: InTheWay = { foreign: new Map(), planted: new Map() };
+
+const weigh = ({ row }: Next, { event_ids }: Draft, { foreign, planted }: InTheWay): number =>
+  Buffer.byteLength(JSON.stringify({ ...row, entry: '' })) +
+  Buffer.byteLength(row.entry) +
+  besides +
+  (foreign.has(row.sequence) ? replaced : 0) +
+  event_ids
+    .map((event_id) => Buffer.byteLength(event_id) + besides + (planted.has(event_id) ? replaced : 0))
+    .reduce((sum, bytes) => sum + bytes, 0);
+
+/** As many of the drafts as fit, at least one. `to`: the last place that is known. */
 export const buildChunk = (
   world: Pick<AuditWorld, 'deployment' | 'now'>,
   stampKey: Uint8Array,
   start: Position,
   drafts: readonly Draft[],
+  { to = Number.MAX_SAFE_INTEGER, ...inTheWay }: InTheWay & { readonly to?: number | undefined } = nothing,
 ): Chunk => {
   const rows: EntryRow[] = [];
   const events = new Map<string, number>();
   let position = start;
   let taken = 0;
   let bytes = 0;
-  for (const { draft, of } of mergeDrafts(drafts)) {
+  for (const { draft, of } of mergeAll(drafts)) {
     const next = nextRow(world, stampKey, position, draft);
-    bytes += next.row.entry.length;
+    bytes += weigh(next, draft, inTheWay);
     const items = rows.length + 1 + events.size + draft.event_ids.length;
-    if (rows.length > 0 && (items > mostItems || bytes > mostBytes)) break;
+    const isFull = next.row.sequence > to || items > mostItems || bytes > mostBytes;
+    if (rows.length > 0 && isFull) break;
     rows.push(next.row);
     for (const event_id of draft.event_ids) events.set(event_id, next.row.sequence);
     position = next.position;
@@ -51,12 +78,22 @@ export const buildChunk = (
   return { rows, events, drafts: taken, position };
 };
 
+const mergeAll = (drafts: readonly Draft[]): Merged[] => {
+  const foreign = groupForeign(drafts);
+  return [...foreign, ...mergeDrafts(drafts.slice(foreign[0]?.of.length ?? 0))];
+};
+
+interface Next {
+  readonly row: EntryRow;
+  readonly position: Position;
+}
+
 const nextRow = (
   world: Pick<AuditWorld, 'deployment' | 'now'>,
   stampKey: Uint8Array,
-  { size, hash: previous, frontier, appended_at: before }: Position,
+  { size, hash: previous, frontier, appended_at: before, ...rest }: Position,
   { event_ids, time, action, actor, request_id, subject, details }: Draft,
-): { readonly row: EntryRow; readonly position: Position } => {
+): Next => {
   const sequence = size + 1;
   const appended_at = Math.max(world.now(), before);
   const sealed = sealEntry(stampKey, world.deployment, {
@@ -76,7 +113,7 @@ const nextRow = (
   const { frontier: grown, completed: nodes } = addLeaf(frontier, hash);
   return {
     row: { sequence, entry, hash, action, nodes },
-    position: { size: sequence, hash, frontier: grown, appended_at },
+    position: { ...rest, size: sequence, hash, frontier: grown, appended_at },
   };
 };
 
@@ -85,19 +122,15 @@ export interface Refused {
   readonly marked: readonly string[];
   /** Where an entry was to stand, there is one; or another transaction was at the same items. */
   readonly moved: boolean;
-}
-
-/** What stands in the way and is to be replaced, if it is still what was read. */
-interface InTheWay {
-  readonly foreign: Found['foreign'];
-  readonly planted: ReadonlyMap<string, Planted>;
+  /** DynamoDB does not take it as it is, however often it is asked. */
+  readonly unfit?: Error;
 }
 
 type Item = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
 
 const putRow = (world: AuditWorld, row: EntryRow, foreign: Found['foreign']): Item => {
   const there = foreign.get(row.sequence);
-  const condition = there && unchanged(there, ['entry', 'hash']);
+  const condition = there && stillThere(there, ['entry', 'hash']);
   return {
     Put: {
       TableName: tableName(world.deployment, 'audit'),
@@ -132,8 +165,10 @@ export const writeChunk = async (
     return null;
   } catch (error) {
     if (error instanceof TransactionInProgressException) return { marked: [], moved: true };
+    if (error instanceof DynamoDBServiceException && error.name === 'ValidationException') return unfit(error);
     if (!(error instanceof TransactionCanceledException)) throw error;
     const codes = (error.CancellationReasons ?? []).map(({ Code }) => Code ?? 'None');
+    if (codes.includes('ValidationError')) return unfit(error);
     if (codes.some((code) => !retried.has(code))) throw error;
     const marked = marks.flatMap(([event_id], index) =>
       codes[rows.length + index] === 'ConditionalCheckFailed' ? [event_id] : [],
@@ -144,6 +179,8 @@ export const writeChunk = async (
     return { marked, moved: moved || marked.length === 0 };
   }
 };
+
+const unfit = (error: Error): Refused => ({ marked: [], moved: false, unfit: error });
 
 /** Another writer was faster, or DynamoDB is not ready for more. */
 const retried = new Set([

@@ -1,6 +1,7 @@
 /** Rows that somebody else put where the chain's next entries belong: they are told of by an entry, and give way. */
 import { createHash } from 'node:crypto';
 import type { Draft } from './entry.ts';
+import type { Merged } from './merge.ts';
 import type { Found } from './position.ts';
 import type { AuditWorld } from './world.ts';
 
@@ -25,3 +26,17 @@ export const foreignDrafts = (world: AuditWorld, { foreign }: Pick<Found, 'forei
       details: { sha256, names: names.slice(0, mostNames).map((name) => name.slice(0, longestName)) },
     };
   });
+
+const sequenceIn = ({ subject }: Draft): number => Number(subject.slice('audit/'.length));
+
+/** One entry for those that the drafts begin with: what somebody planted in a second is not to take the chain's for hours. */
+export const groupForeign = (drafts: readonly Draft[]): Merged[] => {
+  const other = drafts.findIndex(({ action }) => action !== entryForged);
+  const of = other === -1 ? drafts : drafts.slice(0, other);
+  const [first] = of;
+  if (first === undefined) return [];
+  if (of.length === 1) return [{ draft: first, of }];
+  const rows = of.map((draft) => ({ sequence: sequenceIn(draft), ...draft.details }));
+  const event_ids = of.flatMap((draft) => draft.event_ids);
+  return [{ draft: { ...first, event_ids, subject: 'audit/*', details: { rows } }, of }];
+};

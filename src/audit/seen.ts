@@ -1,9 +1,10 @@
 /** Marks of the events that the chain has entered, so that one that is delivered again is known. */
 import { z } from 'zod';
 import { batchGet } from '../aws/batch-get.ts';
-import { type Row, unchanged } from '../aws/unchanged.ts';
+import type { Row } from '../aws/unchanged.ts';
 import { auditKeys, tableName } from '../names.ts';
 import { openRow } from './seal.ts';
+import { stillThere } from './still-there.ts';
 import type { AuditWorld } from './world.ts';
 
 /** A stream keeps its records for a day, and EventBridge repeats for as long: after this (seconds) nothing comes again. */
@@ -14,7 +15,7 @@ export type Planted = Row;
 
 /** The mark of an event, to be put with the entry that tells of it. `planted`: the row that it replaces, if that is still so. */
 export const putMark = (world: AuditWorld, event_id: string, sequence: number, planted: Planted | undefined) => {
-  const condition = planted && unchanged(planted, ['at', 'expires']);
+  const condition = planted && stillThere(planted, ['at', 'expires']);
   return {
     Put: {
       TableName: tableName(world.deployment, 'audit'),

@@ -8,8 +8,11 @@ export interface AuditWorld extends World {
   /** By the heads' key: ECDSA over SHA-256 of the bytes, DER. */
   readonly signHead: (bytes: Uint8Array) => Promise<Uint8Array>;
   readonly sleep: (ms: number) => Promise<void>;
-  /** What this environment knows of the chain from its last append, so that the next one reads nothing first. */
-  readonly memory: { position?: Position };
+  /**
+   * What this environment knows of the chain from its last append, so that the next one reads nothing first; and how
+   * far reading all of it anew came, where that had to be.
+   */
+  readonly memory: { position?: Position; rebuilt?: Position };
   /** Tells at once that somebody else wrote, or removed something, where only the audit writes. */
   readonly alarm: (problem: string, fields: Readonly<Record<string, unknown>>) => void;
 }
