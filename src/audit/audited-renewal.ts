@@ -1,11 +1,6 @@
 /** What of the rows of endpoints, and of whatever renews them, is worth an entry, and what of it an entry may show. */
-import { endpointKeys } from '../endpoint/keys.ts';
-import type { Declared } from './audited.ts';
-
-const declare = (bookkeeping: readonly string[], shown: readonly string[]): Declared => ({
-  bookkeeping: new Set(bookkeeping),
-  shown: new Set(shown),
-});
+import { endpointKeys } from '../names.ts';
+import { declare, rows } from './declared.ts';
 
 /** What lists and indexes are made of. */
 const listed = ['listing', 'updated_at'];
@@ -43,39 +38,21 @@ const policy = declare(listed, [
 
 const fleet = declare(listed, ['endpoint_ids', 'poll_after_seconds', 'closed', 'created_at']);
 
-const token = declare(
-  [...listed, 'expires'],
-  [
-    'fleet',
-    'fleet_created_at',
-    'kind',
-    'endpoint_ids',
-    'expires_at',
-    'created_at',
-    'created_by',
-    'revoked',
-    'revoked_at',
-    'used_by',
-  ],
-);
+/** Lets nodes in: which of its attributes changed is told, and no value. */
+const token = declare([...listed, 'expires'], [], { expires: 'expires' });
 
-/** What agents say of themselves, every few minutes. */
-const agent: Declared = { bookkeeping: 'all', shown: new Set() };
-
-/** By what a row's key begins with; an endpoint's is its plain id. */
-const kinds = [
-  [endpointKeys.policy(''), policy],
-  [endpointKeys.fleet(''), fleet],
-  [endpointKeys.token(''), token],
-  [endpointKeys.agent(''), agent],
-] as const;
-
-export const inEndpoints = (rowKey: string): Declared =>
-  kinds.find(([prefix]) => rowKey.startsWith(prefix))?.[1] ?? endpoint;
+export const endpoints = rows({
+  [endpointKeys.policies]: policy,
+  [endpointKeys.fleets]: fleet,
+  [endpointKeys.tokens]: token,
+  // What agents say of themselves, every few minutes.
+  [endpointKeys.agents]: declare('all', []),
+  '*': endpoint,
+});
 
 /** Each step is told by its status; what is asked of an agent, and how far it has come with it, by nothing. */
-export const jobs = declare(
-  ['history', 'task', 'task_agent', 'task_token', 'answers', 'execution'],
+const job = declare(
+  ['history', 'task', 'tasks', 'task_agent', 'task_token', 'answers', 'execution'],
   [
     'endpoint_id',
     'policy_id',
@@ -98,3 +75,5 @@ export const jobs = declare(
     'created_at',
   ],
 );
+
+export const jobs = rows({ '*': job });

@@ -1,24 +1,14 @@
 /** What of each table's rows is worth an entry, and what of it an entry may show. */
-import { type AuditedTable, controlKeys, generationCopies, tableKeys } from '../names.ts';
+import { type AuditedTable, auditedTables, controlKeys, generationCopies, tableKeys } from '../names.ts';
 import { type AttributeValue, canonicalAttribute } from './attribute.ts';
-import { inEndpoints, jobs } from './audited-renewal.ts';
+import { endpoints, jobs } from './audited-renewal.ts';
+import { type Declared, type DeclaredRows, declare, rows } from './declared.ts';
 import { hmac } from './hmac.ts';
 import { ownAttributes, versionAttribute } from './stamp.ts';
 
-export interface Declared {
-  /** A verified write that changes nothing else makes no entry. */
-  readonly bookkeeping: ReadonlySet<string> | 'all';
-  /** Stands in entries as it is. What is not named here may be secret, and never does. */
-  readonly shown: ReadonlySet<string>;
-}
-
-const none: ReadonlySet<string> = new Set();
-const undeclared: Declared = { bookkeeping: none, shown: none };
-const housekeeping: Declared = { bookkeeping: 'all', shown: none };
-
-const principals: Declared = {
-  bookkeeping: new Set(['live_serials', 'certificates_version']),
-  shown: new Set([
+const principal = declare(
+  ['live_serials', 'certificates_version'],
+  [
     'status',
     'type',
     'suspended_at',
@@ -29,12 +19,12 @@ const principals: Declared = {
     'fleet_created_at',
     'endpoint_ids',
     'enrolled_with',
-  ]),
-};
+  ],
+);
 
-const certificates: Declared = {
-  bookkeeping: none,
-  shown: new Set([
+const certificate = declare(
+  [],
+  [
     'principal_id',
     'issued_at',
     'expires_at',
@@ -48,39 +38,57 @@ const certificates: Declared = {
     'subject',
     'sans',
     'authority',
-  ]),
-};
+  ],
+);
 
-const generation: Declared = { bookkeeping: none, shown: new Set(['generation', 'reason', 'exempt_serials']) };
+const undeclared = declare([], []);
+const housekeeping = declare('all', []);
+const inGeneration = ['generation', 'reason', 'exempt_serials'];
+const firstCopy = controlKeys.generation(0);
+/** They change with the first one, in whose row the change is entered. */
+const generationCopy = declare('all', inGeneration, { copyOf: firstCopy });
 
-/** Whether nodes may enrol at all. */
-const enrolment: Declared = { bookkeeping: none, shown: new Set(['closed', 'reason']) };
-
-const copies = new Set(Array.from({ length: generationCopies - 1 }, (_, index) => controlKeys.generation(index + 1)));
-
-/** A copy of the generation: it changes with the first one, in whose row the change is entered. */
-export const isGenerationCopy = (table: AuditedTable, rowKey: string): boolean =>
-  table === 'controls' && copies.has(rowKey);
-
-const inControls = (rowKey: string): Declared => {
-  if (rowKey.startsWith(controlKeys.lease(''))) return housekeeping;
-  if (rowKey === controlKeys.admins || copies.has(rowKey)) return housekeeping;
-  if (rowKey === controlKeys.generation(0)) return generation;
-  if (rowKey === controlKeys.enrolment) return enrolment;
+const controls = rows({
+  [controlKeys.lease('*')]: housekeeping,
+  [controlKeys.admins]: housekeeping,
   // A key that is claimed is told by the certificate that is issued for it.
-  if (rowKey.startsWith(controlKeys.key('')))
-    return { bookkeeping: new Set(['principal_id']), shown: new Set(['compromised']) };
-  return undeclared;
+  [controlKeys.keys]: declare(['principal_id'], ['compromised']),
+  ...Object.fromEntries(
+    Array.from({ length: generationCopies - 1 }, (_, index) => [controlKeys.generation(index + 1), generationCopy]),
+  ),
+  [firstCopy]: declare([], inGeneration),
+  [controlKeys.enrolment]: declare([], ['closed', 'reason']),
+  '*': undeclared,
+});
+
+/** Every audited table: one that is missing here does not compile. */
+const tables: Readonly<Record<AuditedTable, DeclaredRows>> = {
+  principals: rows({ '*': principal }),
+  certificates: rows({ '*': certificate }),
+  endpoints,
+  jobs,
+  credentials: rows({ '*': undeclared }),
+  controls,
 };
 
-const declared = (table: AuditedTable, rowKey: string): Declared => {
-  if (table === 'principals') return principals;
-  if (table === 'certificates') return certificates;
-  if (table === 'controls') return inControls(rowKey);
-  if (table === 'endpoints') return inEndpoints(rowKey);
-  if (table === 'jobs') return jobs;
-  return undeclared;
-};
+const declared = (table: AuditedTable, rowKey: string): Declared => tables[table].of(rowKey);
+
+/** A row that repeats another one of its table. */
+export interface RowCopy {
+  readonly table: AuditedTable;
+  readonly key: string;
+  readonly original: string;
+}
+
+export const copies: readonly RowCopy[] = auditedTables.flatMap((table) =>
+  [...tables[table].copies].map(([key, original]) => ({ table, key, original })),
+);
+
+/** The key of the row that this one repeats; undefined for a row that stands for itself. */
+export const originalOf = (table: AuditedTable, rowKey: string): string | undefined => tables[table].copies.get(rowKey);
+
+/** The attribute whose time (seconds) ends the row; undefined for a row that never expires. */
+export const expiryOf = (table: AuditedTable, rowKey: string): string | undefined => declared(table, rowKey).expires;
 
 /** Whether the attribute is the product's own affair: a verified change of it is silent, and it is not reconciled. */
 export const isBookkeeping = (table: AuditedTable, rowKey: string, name: string): boolean => {

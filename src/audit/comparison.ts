@@ -1,13 +1,11 @@
 /** Compares rows with what the chain says of them, and remembers those that differ until that is decided. */
-import { controlKeys } from '../names.ts';
+import { unreadAttribute } from '../aws/images.ts';
 import { type Image, sameAttribute } from './attribute.ts';
-import { isGenerationCopy, showValue } from './audited.ts';
+import { originalOf, showValue } from './audited.ts';
 import type { Digest } from './digest.ts';
 import { absent, type Differing, differing, isCompared, type Ledger, type RowName } from './ledger.ts';
 
-export const firstCopy: RowName = { table: 'controls', key: controlKeys.generation(0) };
-
-/** How a row differs from what the chain says of it; of a copy of the generation, from the first copy's row. */
+/** How a row differs from what the chain says of it; a copy of another row, from that row. */
 export const openComparison = (ledger: Ledger, stampKey: Uint8Array) => {
   const digestsOf = (row: RowName, image: Image | undefined): Map<string, Digest> =>
     new Map(
@@ -16,9 +14,14 @@ export const openComparison = (ledger: Ledger, stampKey: Uint8Array) => {
         .map(([name, value]) => [name, ledger.shownDigest(name, showValue(stampKey, row.table, row.key, name, value))]),
     );
 
-  /** Without what was entered of the copy since the first one last changed. */
-  const fromFirst = (copy: RowName, image: Image | undefined, first: Image | undefined): Map<string, Digest> => {
-    const newest = lastSequence(ledger, firstCopy);
+  /** Without what was entered of the copy since its original last changed. */
+  const fromOriginal = (
+    copy: RowName,
+    image: Image | undefined,
+    original: RowName,
+    first: Image | undefined,
+  ): Map<string, Digest> => {
+    const newest = lastSequence(ledger, original);
     const { attributes } = ledger.recordOf(copy);
     const digests = digestsOf(copy, image);
     const found = new Map<string, Digest>();
@@ -31,10 +34,14 @@ export const openComparison = (ledger: Ledger, stampKey: Uint8Array) => {
     return found;
   };
 
-  return (row: RowName, image: Image | undefined, first?: Image): Differing =>
-    isGenerationCopy(row.table, row.key)
-      ? fromFirst(row, image, first)
-      : differing(ledger.recordOf(row), digestsOf(row, image));
+  /** `first`: the original's row, where it is a copy. */
+  return (row: RowName, image: Image | undefined, first: Image | undefined): Differing => {
+    const original = originalOf(row.table, row.key);
+    if (original !== undefined) return fromOriginal(row, image, { table: row.table, key: original }, first);
+    const found = differing(ledger.recordOf(row), digestsOf(row, image));
+    found.delete(unreadAttribute);
+    return found;
+  };
 };
 
 /** The newest entry that said anything of the row; 0 for none. */

@@ -1,7 +1,7 @@
 /** What reconciliation enters: each difference once, and at its end that it was made. */
 import { hash } from 'node:crypto';
 import type { Image } from './attribute.ts';
-import { isGenerationCopy } from './audited.ts';
+import { originalOf } from './audited.ts';
 import type { Draft } from './entry.ts';
 import type { RowName } from './ledger.ts';
 import type { Repetition } from './replay.ts';
@@ -53,6 +53,7 @@ const changeOf = (stampKey: Uint8Array, difference: Difference, { now }: Telling
 /** Who made it so, nobody knows. Once it is entered, the chain says what the row is. */
 export const differenceDraft = (stampKey: Uint8Array, difference: Difference, telling: Telling): Draft => {
   const { table, key, since } = difference;
+  const original = originalOf(table, key);
   return {
     event_ids: [`job:reconcile:${rowId(difference)}:${since}`],
     ...told(telling),
@@ -62,7 +63,7 @@ export const differenceDraft = (stampKey: Uint8Array, difference: Difference, te
     details: {
       changes: [changeOf(stampKey, difference, telling)],
       as_of: telling.as_of,
-      ...(isGenerationCopy(table, key) ? { why: 'a copy of the generation is not what the first one is' } : {}),
+      ...(original === undefined ? {} : { why: `it is not what ${original} is, whose copy it is to be` }),
     },
   };
 };

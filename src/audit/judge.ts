@@ -2,7 +2,7 @@
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Deployment } from '../names.ts';
 import { type AttributeValue, type Image, sameAttribute } from './attribute.ts';
-import { isBookkeeping } from './audited.ts';
+import { expiryOf, isBookkeeping } from './audited.ts';
 import type { Draft } from './entry.ts';
 import { type ChangedRow, readRecord, recordId } from './record.ts';
 import { changedNames, describeChange } from './row-change.ts';
@@ -73,7 +73,7 @@ const judgeWrite = (judging: Judging, row: ChangedRow, after: Image): Verdict | 
 };
 
 const judgeDeletion = (judging: Judging, row: ChangedRow): Verdict | null => {
-  if (row.expired)
+  if (row.expired && isOver(row))
     return {
       ...common(row, row.time),
       action: foundActions.rowExpired,
@@ -88,9 +88,17 @@ const judgeDeletion = (judging: Judging, row: ChangedRow): Verdict | null => {
     stamp.action.endsWith('_deleted') &&
     Math.abs(stamp.at - row.time) <= stampLasts &&
     fits(judging, row, before, stamp);
-  if (!isProducts) return unverified(judging, row, foundActions.outOfBand);
+  if (!isProducts)
+    return unverified(judging, row, foundActions.outOfBand, row.expired ? 'the row was not to expire yet' : undefined);
   const silent = Object.keys(before).every((name) => isBookkeeping(row.table, row.key, name));
   return silent ? null : verified(judging, row, stamp, []);
+};
+
+/** Whether the row had a time to live, as its kind is declared, and was at the end of it. */
+const isOver = ({ table, key, before, time }: ChangedRow): boolean => {
+  const expiry = expiryOf(table, key);
+  const expires = expiry === undefined ? undefined : numberOf(before?.[expiry]);
+  return expires !== undefined && expires * 1_000 <= time;
 };
 
 /** The stamp of a row, or what is wrong with it. */

@@ -1,8 +1,8 @@
 /** What the chain, replayed, says of each attribute of each row: a digest of what it shows, and the entry that said so. */
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
-import { type AuditedTable, auditedTables, controlKeys } from '../names.ts';
-import { isBookkeeping, isGenerationCopy } from './audited.ts';
+import { type AuditedTable, auditedTables } from '../names.ts';
+import { isBookkeeping, originalOf } from './audited.ts';
 import type { Digest } from './digest.ts';
 import { type RowChange, rowChangeSchema } from './row-change.ts';
 import { versionAttribute } from './stamp.ts';
@@ -42,10 +42,9 @@ export const changesSchema = z.looseObject({
   as_of: z.number().int().optional(),
 });
 
-/** Whether the chain and the tables are to agree on it. The generation's copies are what the first one is. */
+/** Whether the chain and the tables are to agree on it. A copy of another row is what that one is. */
 export const isCompared = ({ table, key }: RowName, name: string): boolean =>
-  // No entry can be read to say anything of an attribute of this name, and nothing reads the attribute.
-  name !== '__proto__' && !isBookkeeping(table, isGenerationCopy(table, key) ? controlKeys.generation(0) : key, name);
+  !isBookkeeping(table, originalOf(table, key) ?? key, name);
 
 /** Bytes: version, truncated; and for each attribute its name's number, the digest, the sequence. */
 const versionBytes = 6;

@@ -6,8 +6,11 @@ import { showValue } from './audited.ts';
 import type { ChangedRow } from './record.ts';
 import { ownAttributes } from './stamp.ts';
 
-/** By attribute, what `showValue` makes of the value. */
-const values = z.record(z.string(), z.unknown());
+/** By attribute, what `showValue` makes of the value. Taken as it is, since a copy of it would lose `__proto__`. */
+export const valuesSchema = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'must be an object',
+);
 
 export const rowChangeSchema = z.strictObject({
   table: z.enum(auditedTables),
@@ -15,10 +18,10 @@ export const rowChangeSchema = z.strictObject({
   key: z.string(),
   /** `row_version` after a verified write; another entry never has the same of the same row. */
   version: z.number().int().optional(),
-  set: values,
+  set: valuesSchema,
   removed: z.array(z.string()),
   /** What `set` and `removed` took the place of; only where the change did not come from the product. */
-  before: values.optional(),
+  before: valuesSchema.optional(),
   created: z.literal(true).optional(),
   deleted: z.literal(true).optional(),
   /** There was too much for an entry: `set`, `removed` and `before` are empty, `names` are the attributes, cut short. */

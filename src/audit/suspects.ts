@@ -1,11 +1,11 @@
 /** Looks for rows that are not what the chain says of them, and again at those, until no change under way can be why. */
 import { readImages, scanImages } from '../aws/images.ts';
-import { type AuditedTable, auditedTables, controlKeys, generationCopies } from '../names.ts';
+import { type AuditedTable, auditedTables } from '../names.ts';
 import type { World } from '../world.ts';
 import type { Image } from './attribute.ts';
-import { isGenerationCopy } from './audited.ts';
+import { copies, originalOf } from './audited.ts';
 import { batches } from './batches.ts';
-import { firstCopy, openComparison } from './comparison.ts';
+import { openComparison } from './comparison.ts';
 import type { Digest } from './digest.ts';
 import { absent, type RowName } from './ledger.ts';
 import type { Replay } from './replay.ts';
@@ -37,7 +37,7 @@ export interface Confirmed extends RowName {
 }
 
 const idOf = ({ table, key }: RowName): string => `${table}/${key}`;
-const copies = Array.from({ length: generationCopies - 1 }, (_, index) => controlKeys.generation(index + 1));
+const originals = new Set(copies.map(({ table, original }) => idOf({ table, key: original })));
 
 /** Goes through all tables, and on in the replay meanwhile. */
 export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Array) => {
@@ -47,9 +47,9 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
   let tooMany = 0;
   let foreign = 0;
 
-  /** What the first copy's record says is what the others are compared by. */
+  /** What is said of a row that has copies is still needed when they are looked at. */
   const settle = (row: RowName): void => {
-    if (idOf(row) !== idOf(firstCopy)) ledger.settle(row);
+    if (!originals.has(idOf(row))) ledger.settle(row);
   };
 
   const look = (row: RowName, image: Image | undefined, first?: Image): void => {
@@ -80,13 +80,13 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
   const scan = async (table: AuditedTable): Promise<number> => {
     let rows = 0;
     for await (const page of scanImages(world, table)) {
-      for (const [key, image] of page) if (!isGenerationCopy(table, key)) look({ table, key }, image);
+      for (const [key, image] of page) if (originalOf(table, key) === undefined) look({ table, key }, image);
       rows += page.size;
       await advance();
     }
     // What is left of the ledger is gone from the table, or was made after the scan had passed.
     const left = [...ledger.standing(table)].filter(
-      (key) => !suspects.has(idOf({ table, key })) && !isGenerationCopy(table, key),
+      (key) => !suspects.has(idOf({ table, key })) && originalOf(table, key) === undefined,
     );
     for (const keys of batches(left)) {
       await advance();
@@ -97,19 +97,22 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
   };
 
   const lookAtCopies = async (): Promise<void> => {
-    const images = await readImages(world, firstCopy.table, [firstCopy.key, ...copies]);
-    for (const key of copies) look({ table: firstCopy.table, key }, images.get(key), images.get(firstCopy.key));
+    for (const table of new Set(copies.map((copy) => copy.table))) {
+      const some = copies.filter((copy) => copy.table === table);
+      const keys = new Set(some.flatMap(({ key, original }) => [key, original]));
+      const images = await readImages(world, table, [...keys]);
+      for (const { key, original } of some) look({ table, key }, images.get(key), images.get(original));
+    }
   };
 
   /** Those that differ as they did before are confirmed; those that differ otherwise stay suspect. */
   const lookAgain = async (some: readonly Suspect[], table: AuditedTable, isLast: boolean): Promise<Confirmed[]> => {
-    const keys = new Set(some.map(({ key }) => key));
-    if (table === firstCopy.table) keys.add(firstCopy.key);
+    const keys = new Set(some.flatMap(({ key }) => [key, originalOf(table, key) ?? key]));
     const images = await readImages(world, table, [...keys]);
     return some.flatMap((suspect) => {
       const { key, differing: before } = suspect;
       const image = images.get(key);
-      const now = differs(suspect, image, images.get(firstCopy.key));
+      const now = differs(suspect, image, images.get(originalOf(table, key) ?? key));
       const names = [...now].filter(([name, digest]) => before.get(name) === digest).map(([name]) => name);
       const isDecided = now.size === names.length || (isLast && names.length > 0);
       if (isDecided) suspects.delete(idOf(suspect));

@@ -8,6 +8,15 @@ import type { World } from '../world.ts';
 const mostKeys = 100;
 const mostRounds = 8;
 
+/** An attribute may have this name, but the SDK does not hand its value on. */
+export const unreadAttribute = '__proto__';
+
+/** Without a prototype: an attribute may have any name, and under none that the row lacks anything is to be found. */
+const bare = (image: Image): Image => {
+  const { [unreadAttribute]: _unread, ...read } = image;
+  return Object.assign(Object.create(null), read);
+};
+
 const keyOf = (table: AuditedTable, image: Image): string => image[tableKeys[table]]?.S ?? '';
 
 /** All rows of a table, by key, a page of at most 1 MB at a time. A row that is written meanwhile may be seen or not. */
@@ -17,7 +26,7 @@ export async function* scanImages(world: World, table: AuditedTable): AsyncGener
     const page = await world.documents.send(
       new ScanCommand({ TableName: tableName(world.deployment, table), ConsistentRead: true, ExclusiveStartKey }),
     );
-    yield new Map((page.Items ?? []).map((image) => [keyOf(table, image), image]));
+    yield new Map((page.Items ?? []).map((image) => [keyOf(table, image), bare(image)]));
     ExclusiveStartKey = page.LastEvaluatedKey;
   } while (ExclusiveStartKey !== undefined);
 }
@@ -40,7 +49,7 @@ export const readImages = async (
       const answer = await world.documents.send(
         new BatchGetItemCommand({ RequestItems: { [TableName]: { Keys: left, ConsistentRead: true } } }),
       );
-      for (const image of answer.Responses?.[TableName] ?? []) images.set(keyOf(table, image), image);
+      for (const image of answer.Responses?.[TableName] ?? []) images.set(keyOf(table, image), bare(image));
       left = answer.UnprocessedKeys?.[TableName]?.Keys ?? [];
     }
   }

@@ -372,15 +372,44 @@ describe('a deletion', () => {
     expect(judged('principals', marked, undefined, { at: now + 301_000 })?.action).toBe('out_of_band');
   });
 
-  it('at the end of a row’s time to live is DynamoDB’s', () => {
+  describe('by DynamoDB, of what it takes for expired,', () => {
     const userIdentity = { type: 'Service', principalId: 'dynamodb.amazonaws.com' };
-    expect(judged('principals', worker, undefined, { at: now, userIdentity })).toMatchObject({
-      action: 'row_expired',
-      actor: 'dynamodb.amazonaws.com',
-      details: { changes: [{ deleted: true }] },
+    const over = { expires: { N: String(Math.floor(now / 1_000) - 60) } };
+    const token = { endpoint_id: text(`token#${'ab'.repeat(32)}`), ...over };
+    const expired = (table: AuditedTable, before: Image, more: object = {}) =>
+      judged(table, before, undefined, { at: now, userIdentity, ...more });
+
+    it('is DynamoDB’s where the row’s kind has such an end, and it was over', () => {
+      expect(expired('endpoints', token)).toMatchObject({
+        action: 'row_expired',
+        actor: 'dynamodb.amazonaws.com',
+        details: { changes: [{ deleted: true }] },
+      });
     });
-    const other = { type: 'Service', principalId: 'somebody.example' };
-    expect(judged('principals', worker, undefined, { at: now, userIdentity: other })?.action).toBe('out_of_band');
+
+    it('is out of band where the row’s kind has none: somebody gave the table a time to live', () => {
+      const lost = { action: 'out_of_band', actor: 'unknown', details: { why: 'the row was not to expire yet' } };
+      expect(expired('principals', edited(worker, over))).toMatchObject(lost);
+      expect(expired('endpoints', { ...token, endpoint_id: text('web-1') })).toMatchObject(lost);
+      expect(expired('endpoints', { ...token, endpoint_id: text('fleet#token#1') })).toMatchObject(lost);
+      expect(expired('controls', { control_id: text('key#ab'), ...over })).toMatchObject(lost);
+    });
+
+    it.each([
+      ['is in the future', { N: String(Math.ceil(now / 1_000) + 2) }],
+      ['is no number', text('1')],
+      ['is missing', undefined],
+    ])('is out of band where the end %s: somebody chose another attribute', (_, expires) => {
+      const { expires: _expires, ...rest } = token;
+      const before: Image = { ...rest, used_by: { N: '1' }, ...(expires === undefined ? {} : { expires }) };
+      expect(expired('endpoints', before)?.action).toBe('out_of_band');
+    });
+
+    it('is out of band when somebody else did it', () => {
+      const other = { userIdentity: { type: 'Service', principalId: 'somebody.example' } };
+      expect(expired('endpoints', token, other)?.action).toBe('out_of_band');
+      expect(expired('endpoints', token, { userIdentity: undefined })?.action).toBe('out_of_band');
+    });
   });
 
   it('is the only thing that time to live explains', () => {

@@ -109,6 +109,18 @@ describe('a row in the ledger', () => {
     expect([...standing('principals')]).toEqual([]);
   });
 
+  it('may have an attribute whose name no object can be given', () => {
+    const { apply, against, recordOf } = open();
+    const set = JSON.parse('{"__proto__": {"hmac": "aa"}, "constructor": "x"}');
+    apply(1, change({ set }));
+    expect([...recordOf(row).attributes.keys()].sort()).toEqual(['__proto__', 'constructor']);
+    expect(against(set)).toEqual([]);
+    expect(against({ constructor: 'x' })).toEqual(['__proto__']);
+    expect(against(JSON.parse('{"__proto__": {"hmac": "bb"}, "constructor": "x"}'))).toEqual(['__proto__']);
+    apply(2, change({ removed: ['__proto__'] }));
+    expect(against({ constructor: 'x' })).toEqual([]);
+  });
+
   it('may have any names and key, and many attributes', () => {
     fc.assert(
       fc.property(

@@ -177,6 +177,16 @@ describeWithEmulator('reconciliation', (emulator) => {
   });
 
   describe('finds, and tells once,', () => {
+    it('that an attribute is gone whose name every object has', async () => {
+      await worker('inherited-1');
+      const odd: Image = { constructor: { S: 'y' }, toString: { S: 'z' }, kept: { S: 'x' } };
+      await tables.deliver(await tables.edit('principals', 'inherited-1', odd));
+      await tables.edit('principals', 'inherited-1', {}, ['constructor', 'toString']);
+      const { differences } = await reconcile();
+      expect(changeOf(differences[0])).toMatchObject({ set: {}, removed: ['constructor', 'toString'] });
+      await nothing();
+    });
+
     it('a row that was changed while nobody listened', async () => {
       await worker('silent-1');
       await tables.edit('principals', 'silent-1', { ...suspended, secret: { S: 'hunter2' } }, ['created_at']);
@@ -289,7 +299,8 @@ describeWithEmulator('reconciliation', (emulator) => {
       await tables.replace('controls', 'generation#9', undefined);
       const { differences } = await reconcile();
       expect(differences.map(({ subject }) => subject)).toEqual(['controls/generation#7', 'controls/generation#9']);
-      expect(changeOf(differences[0])).toMatchObject({ removed: ['reason'] });
+      expect(changeOf(differences[0])).toMatchObject({ set: { generation: 0 }, removed: ['reason'] });
+      expect(differences[0]?.details.why).toContain('generation#0');
       expect(changeOf(differences[1])).toMatchObject({ deleted: true });
       await nothing();
     });
