@@ -1,8 +1,8 @@
 /** Reads the chain from one entry on, a page at a time, for whoever goes through all of it. Links it does not verify. */
-import { QueryCommand, type QueryCommandInput, type QueryCommandOutput } from '@aws-sdk/lib-dynamodb';
 import { batchGet } from '../aws/batch-get.ts';
 import { auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
+import { type ChainRows, readChainRows, type Start } from './chain-rows.ts';
 import type { Entry } from './entry.ts';
 import { openRow } from './seal.ts';
 
@@ -21,26 +21,17 @@ const openPage = async (world: World, items: readonly unknown[]): Promise<ChainP
 
 /** The entries after sequence `after`, up to 1 MB of rows at a time, strongly consistently. */
 export async function* chainPages(world: World, after: number): AsyncGenerator<ChainPage> {
-  const read = (ExclusiveStartKey: QueryCommandInput['ExclusiveStartKey']): Promise<QueryCommandOutput> => {
-    const answer = world.documents.send(
-      new QueryCommand({
-        TableName: tableName(world.deployment, 'audit'),
-        KeyConditionExpression: 'chain = :chain AND #sequence > :after',
-        ExpressionAttributeNames: { '#sequence': 'sequence' },
-        ExpressionAttributeValues: { ':chain': auditKeys.chain, ':after': after },
-        ConsistentRead: true,
-        ExclusiveStartKey,
-      }),
-    );
+  const read = (start: Start): Promise<ChainRows> => {
+    const answer = readChainRows(world, { start });
     // Whoever stops reading leaves the page that was asked for in advance to itself.
     answer.catch(() => undefined);
     return answer;
   };
-  let next: Promise<QueryCommandOutput> | undefined = read(undefined);
-  while (next !== undefined) {
-    const { Items = [], LastEvaluatedKey }: QueryCommandOutput = await next;
-    next = LastEvaluatedKey === undefined ? undefined : read(LastEvaluatedKey);
-    yield openPage(world, Items);
+  let coming: Promise<ChainRows> | undefined = read({ at: after, exclusive: true });
+  while (coming !== undefined) {
+    const { rows, next }: ChainRows = await coming;
+    coming = next === null ? undefined : read(next);
+    yield openPage(world, rows);
   }
 }
 

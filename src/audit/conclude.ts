@@ -13,8 +13,9 @@ export const remarkForeign = (state: Verification, { size, hash }: { readonly si
   addRemark(state, `an object among the heads, of size ${size} and hash ${hash}, is not signed by this deployment`);
 
 /**
- * A genuine head disagrees with the row of its size. Its root tells whether all rows before are right; if not, what was
- * changed stands somewhere after `agreed`, the last size of which a genuine head agrees.
+ * A genuine head disagrees with the row of its size, though each row up to it follows from the one before. Its root tells
+ * whether all rows before are right; if not, what was changed stands somewhere after `agreed`, the last size of which a
+ * genuine head agrees.
  */
 export const settleDispute = (
   state: Verification,
@@ -22,10 +23,14 @@ export const settleDispute = (
   head: SignedHead,
   agreed: number,
 ): void => {
+  if (without === null) {
+    addProblem(state, `the head of size ${size} was signed over another tree than that of the entries`);
+    return;
+  }
+  state.is_broken = true;
+  state.roots = null;
   const problem = `entry ${size} is not the one of which a head was signed at ${when(head.signed_at)}`;
-  if (state.first_invalid !== null && state.first_invalid > agreed && state.first_invalid <= size)
-    addProblem(state, problem);
-  else blame(state, without === head.root ? size : agreed + 1, problem);
+  blame(state, without === head.root ? size : agreed + 1, problem);
 };
 
 /** Nothing comes after what was read. `newest`: the newest genuine head there is now; `uncovered`: the first entry after it. */
@@ -53,10 +58,16 @@ export const conclude = (
     );
   if (size < position && uncovered !== null && Math.abs(now - uncovered.appended_at) > longestUncovered_ms)
     blame(state, size + 1, `no head was signed over what comes after entry ${size}`);
+  const [stray] = state.strays;
+  if (stray !== undefined)
+    addProblem(
+      state,
+      `${state.strays.length === 1 ? 'row' : 'rows'} ${state.strays.join(', ')} ${state.strays.length === 1 ? 'stands' : 'stand'} where no entry does`,
+    );
   return {
     is_valid: state.problems.length === 0,
     total_entries: state.entries,
-    first_invalid_sequence: state.first_invalid,
+    first_invalid_sequence: state.first_invalid ?? (stray === undefined ? null : Number(stray)),
     problems: state.problems,
     remarks: state.remarks,
     checked_from: state.checked_from,

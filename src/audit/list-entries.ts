@@ -1,9 +1,11 @@
 /** Lists the audit's entries, the newest first, a page at a time. */
-import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { z } from 'zod';
 import { batchGet } from '../aws/batch-get.ts';
+import { wholeOf } from '../aws/exact-number.ts';
 import { auditByAction, auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
+import { type Item, readChainRows, type Start, sequenceText, startBefore } from './chain-rows.ts';
 import { type Entry, entryHash, readEntry } from './entry.ts';
 
 export interface EntriesQuery {
@@ -14,7 +16,7 @@ export interface EntriesQuery {
   /** ms since the epoch: nothing that was entered before. */
   readonly since?: number | undefined;
   readonly limit: number;
-  /** The sequence that the page before ended with. */
+  /** Where the page before said to go on. */
   readonly after?: number | undefined;
 }
 
@@ -25,7 +27,7 @@ export type ListedEntry =
 
 export interface EntriesPage {
   readonly entries: readonly ListedEntry[];
-  /** Absent when there is nothing more. */
+  /** Where to go on: before an entry of this sequence, or, where a half is added, with it. Absent when there is nothing more. */
   readonly next?: number;
 }
 
@@ -41,8 +43,6 @@ const enoughOlder = 100;
 export const pageBytes = 800_000;
 
 const rowSchema = z.looseObject({ sequence: z.number(), entry: z.string(), hash: z.string() });
-const keySchema = z.looseObject({ chain: z.string(), sequence: z.number() });
-const sequenceOf = (item: Item): number => keySchema.parse(item).sequence;
 const changesSchema = z.looseObject({ changes: z.array(z.looseObject({ table: z.string(), key: z.string() })) });
 
 /** By `action`, `actor` and `subject` exactly. By action the newest entries of the last moment may still be missing. */
@@ -52,9 +52,9 @@ export const listEntries = async (world: World, query: EntriesQuery): Promise<En
   const entries: ListedEntry[] = [];
   let bytes = 0;
   let older = 0;
-  let after = query.after;
+  let start = query.after === undefined ? undefined : startOf(query.after);
   for (let reads = 0; reads < mostReads; reads += 1) {
-    const { rows, last } = await read(world, query, after);
+    const { rows, next } = await read(world, query, start);
     for (const row of rows) {
       const listed = listedEntry(row);
       const isOlder = !('damaged' in listed) && listed.appended_at < since;
@@ -62,90 +62,78 @@ export const listEntries = async (world: World, query: EntriesQuery): Promise<En
       if (older === enoughOlder) return { entries };
       if (!isOlder && fits(listed, query)) {
         bytes += Buffer.byteLength(JSON.stringify(listed));
-        if (entries.length === limit || (entries.length > 0 && bytes > pageBytes)) return pageOf(entries, after);
+        if (entries.length === limit || (entries.length > 0 && bytes > pageBytes)) return pageOf(entries, start);
         entries.push(listed);
       }
-      after = listed.sequence;
+      start = startBefore(sequenceText(row)) ?? start;
     }
-    if (last === undefined) return { entries };
-    after = last;
+    if (next === null) return { entries };
+    start = next;
   }
-  return pageOf(entries, after);
+  return pageOf(entries, start);
 };
 
-const pageOf = (entries: readonly ListedEntry[], next: number | undefined): EntriesPage => ({
+const startOf = (after: number): Start => ({ at: Math.floor(after), exclusive: Number.isInteger(after) });
+
+const pageOf = (entries: readonly ListedEntry[], start: Start | undefined): EntriesPage => ({
   entries,
-  ...(next === undefined ? {} : { next }),
+  ...(start === undefined ? {} : { next: start.exclusive ? start.at : start.at + 0.5 }),
 });
 
-/** Rows with falling sequences, and where the read ended when there is more. */
+/** Rows with falling sequences, and where to go on. */
 interface Read {
   readonly rows: readonly Item[];
-  readonly last: number | undefined;
+  readonly next: Start | null;
 }
-type Item = Readonly<Record<string, unknown>>;
 
-/** Whole numbers below the one that the page before ended with: whatever somebody planted, each page comes nearer to 1. */
-const range = (after: number | undefined) => ({
-  condition: '#sequence BETWEEN :first AND :last',
-  ExpressionAttributeNames: { '#sequence': 'sequence' },
-  ExpressionAttributeValues: {
-    ':first': Number.MIN_SAFE_INTEGER,
-    ':last': after === undefined ? Number.MAX_SAFE_INTEGER : Math.ceil(after) - 1,
-  },
-});
+const newest: Start = { at: Number.MAX_SAFE_INTEGER, exclusive: false };
 
-const lastOf = (key: Item | undefined): number | undefined =>
-  key === undefined ? undefined : keySchema.parse(key).sequence;
-
-const readChain = async (
+const readChain = (
   world: World,
   { actor, subject, since, limit }: EntriesQuery,
-  after: number | undefined,
-): Promise<Read> => {
-  const { condition, ...names } = range(after);
-  const { Items = [], LastEvaluatedKey } = await world.documents.send(
-    new QueryCommand({
-      TableName: tableName(world.deployment, 'audit'),
-      KeyConditionExpression: `chain = :chain AND ${condition}`,
-      ...names,
-      ExpressionAttributeValues: { ...names.ExpressionAttributeValues, ':chain': auditKeys.chain },
-      ScanIndexForward: false,
-      ConsistentRead: true,
-      Limit:
-        actor !== undefined || subject !== undefined
-          ? filteredRows
-          : limit + 1 + (since === undefined ? 0 : enoughOlder),
-    }),
-  );
-  return { rows: Items, last: lastOf(LastEvaluatedKey) };
-};
+  start: Start | undefined,
+): Promise<Read> =>
+  readChainRows(world, {
+    start: start ?? newest,
+    end: Number.MIN_SAFE_INTEGER,
+    newestFirst: true,
+    limit:
+      actor !== undefined || subject !== undefined ? filteredRows : limit + 1 + (since === undefined ? 0 : enoughOlder),
+  });
 
-const readByAction = async (world: World, { action }: EntriesQuery, after: number | undefined): Promise<Read> => {
+/** Whatever else stands in the index at an entry's sequence: the entry is read. */
+const readByAction = async (world: World, { action = '' }: EntriesQuery, start: Start = newest): Promise<Read> => {
   const table = tableName(world.deployment, 'audit');
-  const { condition, ...names } = range(after);
   const { Items = [], LastEvaluatedKey } = await world.documents.send(
     new QueryCommand({
       TableName: table,
       IndexName: auditByAction,
-      KeyConditionExpression: `#action = :action AND ${condition}`,
-      ExpressionAttributeNames: { ...names.ExpressionAttributeNames, '#action': 'action' },
-      ExpressionAttributeValues: { ...names.ExpressionAttributeValues, ':action': action },
+      KeyConditionExpression: '#action = :action AND #sequence BETWEEN :least AND :most',
+      ExpressionAttributeNames: { '#sequence': 'sequence', '#action': 'action' },
+      ExpressionAttributeValues: {
+        ':action': { S: action },
+        ':least': { N: String(Number.MIN_SAFE_INTEGER) },
+        ':most': { N: String(start.exclusive ? start.at - 1 : start.at) },
+      },
       ScanIndexForward: false,
       Limit: indexRows,
     }),
   );
-  const keys = Items.map((item) => keySchema.parse(item)).filter(({ chain }) => chain === auditKeys.chain);
-  const rows = await batchGet(
-    world,
-    table,
-    keys.map(({ sequence }) => ({ chain: auditKeys.chain, sequence })),
-  );
-  return { rows: [...rows].sort((one, other) => sequenceOf(other) - sequenceOf(one)), last: lastOf(LastEvaluatedKey) };
+  const places = Items.map((item) => wholeOf(item.sequence?.N ?? ''));
+  const sequences = new Set(places.filter(({ exact }) => exact).map(({ floor }) => floor));
+  const keys = [...sequences].map((sequence) => ({ chain: auditKeys.chain, sequence }));
+  const rows = await batchGet(world, table, keys);
+  const last = LastEvaluatedKey?.sequence?.N;
+  return {
+    rows: rows.sort((one, other) => Number(other.sequence) - Number(one.sequence)),
+    next: last === undefined ? null : startBefore(last),
+  };
 };
 
 const listedEntry = (item: Item): ListedEntry => {
-  const sequence = sequenceOf(item);
+  const text = sequenceText(item);
+  const sequence = Number(text);
+  if (typeof item.sequence !== 'number') return { sequence, damaged: `a row at ${text}, where no entry stands` };
   const row = rowSchema.safeParse(item).data;
   if (row === undefined) return { sequence, damaged: 'the row holds no entry' };
   const entry = readEntry(row.entry);

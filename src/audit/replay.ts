@@ -21,6 +21,7 @@ export const openReplay = (world: World, digestOf: (text: string) => Digest) => 
   const events = openDigestSet();
   const repetitions = new Map<number, Repetition>();
   let position = 0;
+  let isWhole = false;
 
   const apply = ({ sequence, event_ids, details }: Entry): readonly RowName[] => {
     position = sequence;
@@ -45,7 +46,10 @@ export const openReplay = (world: World, digestOf: (text: string) => Digest) => 
       for await (const { entries, foreign } of chainPages(world, position)) {
         strangers += foreign;
         for (const entry of entries) for (const row of apply(entry)) onTouched(row);
+        // Later, what others put beyond the end is not read again each time.
+        if (isWhole && entries.length === 0) break;
       }
+      isWhole = true;
       return strangers;
     },
     /** The newest entry that was read. */

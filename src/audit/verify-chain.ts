@@ -1,9 +1,9 @@
 /** Reads the chain and its heads and verifies them, as far as the time allows. */
-import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { batchGet } from '../aws/batch-get.ts';
 import { Conflict } from '../errors.ts';
 import { auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
+import { type ChainRows, type Item, readChainRows, type Start } from './chain-rows.ts';
 import { conclude, remarkForeign, settleDispute } from './conclude.ts';
 import { entryHash, readEntry } from './entry.ts';
 import type { HeadStore, ListedHead } from './head.ts';
@@ -12,7 +12,7 @@ import { readNodes } from './read-nodes.ts';
 import { bearsSeal } from './seal.ts';
 import { frontierNodes, rootOf } from './tree.ts';
 import { addProblem, addRemark, beginVerification, blame, type Verdict, type Verification } from './verification.ts';
-import { type Item, missing, type Part, verifyNext } from './verify.ts';
+import { missing, type Part, verifyNext } from './verify.ts';
 
 export interface VerifyingWorld extends World {
   readonly heads: HeadStore;
@@ -28,7 +28,13 @@ export const beginAtHead = async (world: VerifyingWorld): Promise<Verification> 
   const state = beginVerification(head);
   if (head === null) return state;
   const { size, hash, root } = head;
-  Object.assign(state, { checked_from: size + 1, position: size, entries: size, hash });
+  Object.assign(state, {
+    checked_from: size + 1,
+    position: size,
+    next: { at: size, exclusive: true },
+    entries: size,
+    hash,
+  });
   addRemark(state, `${size === 1 ? 'entry 1 was' : `entries 1 to ${size} were`} not read: a head is signed over them`);
   const bytes = (await readRow(world, size))?.entry;
   if (typeof bytes !== 'string') blame(state, size, missing(size, size));
@@ -37,11 +43,13 @@ export const beginAtHead = async (world: VerifyingWorld): Promise<Verification> 
   try {
     const nodes = frontierNodes(size);
     state.roots = nodes.map(await readNodes(world, nodes));
-    if (rootOf({ size, roots: state.roots }) !== root)
+    if (rootOf({ size, roots: state.roots }) !== root) {
       addProblem(
         state,
         `the rows that hold the tree of the first ${size} entries do not lead to the root that was signed`,
       );
+      state.roots = null;
+    }
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
     addProblem(state, error.message);
@@ -65,46 +73,28 @@ export const continueChain = async (world: VerifyingWorld, begun: Verification, 
     return entry !== null && bearsSeal(stampKey, world.deployment, entry);
   };
   let state = begun;
-  let next: Promise<Page> | null = readPage(world, state.position || null);
-  while (next !== null) {
-    const page: Page = await next;
+  let empty = 0;
+  let coming: Promise<ChainRows> | null = readPage(world, state.next);
+  while (coming !== null) {
+    const { rows, next }: ChainRows = await coming;
     // While this page is verified, the next one comes.
-    next = page.after === null ? null : readPage(world, page.after);
-    state = await verifyPage(world, state, page, isSealed);
+    coming = next === null ? null : readPage(world, next);
+    state = await verifyPage(world, state, rows, isSealed);
+    state = { ...state, next: next ?? { at: state.position, exclusive: true } };
     if (next === null) {
-      const ended = await end(world, state);
+      // What is there at one moment and gone at the next is not waited for again and again.
+      empty = rows.length === 0 ? empty + 1 : 0;
+      const ended = await end(world, state, empty > 1);
       if (ended !== null) return { state, verdict: ended };
-      next = readPage(world, state.position || null);
+      coming = readPage(world, state.next);
     }
     if (world.now() >= until) break;
   }
   return { state, verdict: null };
 };
 
-interface Page {
-  readonly rows: readonly Item[];
-  /** What the next page comes after; null where nothing more can be read. */
-  readonly after: number | null;
-}
-
-/** Up to 1 MB of rows; after null also what stands before all entries. */
-const readPage = (world: World, after: number | null): Promise<Page> => {
-  const page = world.documents
-    .send(
-      new QueryCommand({
-        TableName: tableName(world.deployment, 'audit'),
-        KeyConditionExpression: after === null ? 'chain = :chain' : 'chain = :chain AND #sequence > :after',
-        ExpressionAttributeValues: { ':chain': auditKeys.chain, ...(after === null ? {} : { ':after': after }) },
-        ...(after === null ? {} : { ExpressionAttributeNames: { '#sequence': 'sequence' } }),
-        ConsistentRead: true,
-      }),
-    )
-    .then(({ Items = [], LastEvaluatedKey }) => {
-      // Whatever somebody put in: strictly further on each time, and not beyond what can be asked for.
-      const last = Math.max(Number(Items.at(-1)?.sequence), Number.MIN_SAFE_INTEGER);
-      const further = last > (after ?? Number.NEGATIVE_INFINITY) && last < Number.MAX_SAFE_INTEGER;
-      return { rows: Items, after: LastEvaluatedKey !== undefined && further ? last : null };
-    });
+const readPage = (world: World, start: Start | null): Promise<ChainRows> => {
+  const page = readChainRows(world, start === null ? {} : { start });
   // Whoever stops reading leaves the page that was asked for in advance to itself.
   page.catch(() => undefined);
   return page;
@@ -116,25 +106,26 @@ const readRow = async (world: World, sequence: number): Promise<Item | undefined
 const verifyPage = async (
   world: VerifyingWorld,
   before: Verification,
-  { rows }: Page,
+  rows: readonly Item[],
   isSealed: Part['isSealed'],
 ): Promise<Verification> => {
   const last = rows.findLast(({ sequence }) => Number.isSafeInteger(sequence))?.sequence;
   const heads =
-    before.first_invalid === null && typeof last === 'number' && last > before.position
+    !before.is_broken && typeof last === 'number' && last > before.position
       ? await listHeads(world, before.position + 1, last)
       : [];
   const state = verifyNext(before, { rows, heads, isSealed });
   for (const dispute of state.disputes) {
-    const listed = heads.find(({ size, hash }) => size === dispute.size && hash === dispute.hash);
+    const { size, hash, root } = dispute;
+    const listed = heads.find((one) => one.size === size && one.hash === hash && one.root === root);
     const head = listed === undefined ? null : await world.heads.read(listed);
     if (head === null) {
       remarkForeign(state, dispute);
       continue;
     }
-    const agreeing = await newestHead(world.heads, { to: dispute.size - 1 });
+    const agreeing = dispute.without === null ? null : await newestHead(world.heads, { to: size - 1 });
     settleDispute(state, dispute, head, agreeing?.size ?? 0);
-    break;
+    if (dispute.without !== null) break;
   }
   return { ...state, disputes: [] };
 };
@@ -146,11 +137,11 @@ const listHeads = async ({ heads }: VerifyingWorld, from: number, to: number): P
   return listed.reverse();
 };
 
-/** The verdict; null when entries have come meanwhile, which a newer head covers. */
-const end = async (world: VerifyingWorld, state: Verification): Promise<Verdict | null> => {
+/** The verdict; null when entries have come meanwhile, which a newer head covers, unless nothing is waited for any more. */
+const end = async (world: VerifyingWorld, state: Verification, isFinal: boolean): Promise<Verdict | null> => {
   const newest = await newestHead(world.heads, { foreign: (listed) => remarkForeign(state, listed) });
   const size = newest?.size ?? 0;
-  if (size > state.position && (await readRow(world, state.position + 1)) !== undefined) return null;
+  if (!isFinal && size > state.position && (await readRow(world, state.position + 1)) !== undefined) return null;
   const row = size < state.position ? await readRow(world, size + 1) : undefined;
   const uncovered = typeof row?.entry === 'string' ? readEntry(row.entry) : null;
   return conclude(state, { newest, uncovered, now: world.now() });

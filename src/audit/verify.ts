@@ -1,10 +1,9 @@
 /** Verifies the chain row by row: what each says of itself, how it follows from the one before, the tree, the heads. Pure. */
+import { type Item, sequenceText } from './chain-rows.ts';
 import { type Envelope, readEnvelope } from './entry.ts';
 import type { ListedHead } from './head.ts';
 import { addLeaf, leafHash, pushLeaf, rootOf } from './tree.ts';
-import { addProblem, addRemark, blame, type Verification } from './verification.ts';
-
-export type Item = Readonly<Record<string, unknown>>;
+import { addRemark, blame, type Verification } from './verification.ts';
 
 /** What comes next of a chain. */
 export interface Part {
@@ -22,15 +21,21 @@ export const verifyNext = (before: Verification, { rows, heads, isSealed }: Part
   for (const row of rows) {
     const hash = verifyRow(state, row, isSealed);
     if (hash === null) continue;
-    for (let head = heads[next]; head !== undefined && head.size <= state.position; head = heads[++next])
-      if (head.size === state.position) compareHead(state, head, hash);
+    // Heads of sizes of which there is no row.
+    while ((heads[next]?.size ?? state.position) < state.position) next += 1;
+    const without = heads[next]?.size === state.position ? (state.roots?.slice() ?? null) : null;
     growTree(state, row, hash);
+    for (let head = heads[next]; head?.size === state.position; head = heads[++next])
+      compareHead(state, head, hash, without);
   }
   return state;
 };
 
 /** chain, sequence, entry, hash, action, nodes */
 const attributes = 6;
+
+/** Of rows that stand where no entry does, those that are named. */
+const mostStrays = 4;
 
 const faultOf = (row: Item, entry: Envelope | null, hash: string): string | null => {
   if (row.hash !== hash) return 'has another hash than its bytes';
@@ -44,7 +49,7 @@ const faultOf = (row: Item, entry: Envelope | null, hash: string): string | null
 const verifyRow = (state: Verification, row: Item, isSealed: Part['isSealed']): string | null => {
   const { sequence, entry: bytes } = row;
   if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence) || sequence <= state.position) {
-    blame(state, Number(sequence), `row ${sequence} stands where no entry does`);
+    if (state.strays.length < mostStrays) state.strays.push(sequenceText(row));
     return null;
   }
   const expected = state.position + 1;
@@ -54,11 +59,13 @@ const verifyRow = (state: Verification, row: Item, isSealed: Part['isSealed']): 
     settleDoubt(state, null);
     blame(state, expected, missing(expected, sequence - 1));
     state.blamed = sequence - 1;
+    state.roots = null;
   }
   const text = typeof bytes === 'string' ? bytes : '';
   const hash = leafHash(text);
   const entry = readEnvelope(text, state.hash);
   settleDoubt(state, entry?.previous ?? null);
+  if (entry?.previous !== state.hash) state.is_broken = true;
   const uncovered = sequence > (state.head?.size ?? 0);
   const fault =
     faultOf(row, entry, hash) ??
@@ -111,25 +118,32 @@ export const settleDoubt = (state: Verification, previous: string | null): void 
   );
 };
 
-/** By its name alone: who could make one that agrees falsely cannot take away the one that does not. */
-const compareHead = (state: Verification, head: ListedHead, hash: string): void => {
-  const { size, hash: signed } = head;
-  if (head.hidden) addRemark(state, `the head of size ${size} lies under a delete marker`);
-  if (signed === hash || state.first_invalid !== null || state.doubted !== null) return;
-  const { roots } = state;
-  const without = roots === null ? '' : rootOf(addLeaf({ size: size - 1, roots }, signed).frontier);
-  state.disputes.push({ size, hash: signed, without });
+/**
+ * By its name alone: who could make one that agrees falsely cannot take away the one that does not. Whatever else is
+ * wrong, as long as each row follows from the one before: so it is seen where that was made to be so.
+ */
+const compareHead = (
+  state: Verification,
+  { size, hash: signed, root, hidden }: ListedHead,
+  hash: string,
+  before: Verification['roots'],
+): void => {
+  if (hidden) addRemark(state, `the head of size ${size} lies under a delete marker`);
+  if (state.is_broken) return;
+  if (signed !== hash) {
+    const without = before === null ? '' : rootOf(addLeaf({ size: size - 1, roots: before }, signed).frontier);
+    state.disputes.push({ size, hash: signed, root, without });
+  } else if (state.roots !== null && rootOf({ size, roots: state.roots }) !== root)
+    state.disputes.push({ size, hash: signed, root, without: null });
 };
 
 const growTree = (state: Verification, { nodes }: Item, hash: string): void => {
-  const { position, head } = state;
-  if (state.first_invalid !== null || state.doubted !== null) state.roots = null;
+  const { position } = state;
+  if (state.is_broken) state.roots = null;
   if (state.roots === null) return;
   const completed = pushLeaf(state.roots, position - 1, hash);
   if (!isSame(nodes, completed))
     blame(state, position, `row ${position} holds other nodes of the tree than follow from the entries`);
-  if (head?.size === position && head.hash === hash && rootOf({ size: position, roots: state.roots }) !== head.root)
-    addProblem(state, `the head of size ${head.size} was signed over another tree than that of the entries`);
 };
 
 const isSame = (nodes: unknown, completed: readonly string[]): boolean => {
