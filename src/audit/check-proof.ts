@@ -22,7 +22,13 @@ export type ExportHeader = z.infer<typeof exportHeaderSchema>;
 export interface Problem {
   readonly sequence: number;
   readonly words: string;
+  /** Nothing says that it is wrong, nor that it is right. */
+  readonly unproven?: true;
 }
+
+/** The first entry that is wrong or missing; null where nothing is. Before it may stand some that nothing proves. */
+export const firstWrong = (first: number | null, { sequence, unproven }: Problem): number | null =>
+  unproven ? first : Math.min(first ?? sequence, sequence);
 
 /** The entry, when the head covers it; else what is wrong. */
 export const checkEntry = (
@@ -40,44 +46,125 @@ export const checkEntry = (
 export interface Exported {
   /** The sequence that comes next. */
   readonly next: number;
-  /** The hash of the entry before; null before the first one. */
+  /** The hash of the entry before; null before the first one, and behind what is no entry. */
   readonly previous: string | null;
+  /** The first of the entries before that have no proof of their own: a proven one that follows from them proves them. */
+  readonly waiting: number | null;
+  /** How many entries are proven. */
+  readonly proven: number;
 }
 
 export const beginExport = ({ from_sequence }: Pick<ExportHeader, 'from_sequence'>): Exported => ({
   next: from_sequence,
   previous: null,
+  waiting: null,
+  proven: 0,
 });
 
-/** Checks what comes next in an export: it is covered, it follows the entry before, and none was left out. */
-export const checkNext = (
-  head: SignedHead,
-  { next, previous }: Exported,
-  line: unknown,
-): { readonly state: Exported; readonly problem?: Problem } => {
+interface Checked {
+  readonly state: Exported;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Checks what comes next in an export: it is covered, it follows the entry before, and none was left out. A line stands
+ * for the entry that it says it is; what is no entry stands for the one that comes next.
+ */
+export const checkNext = (head: SignedHead, before: Exported, line: unknown): Checked => {
   const proven = provenSchema.safeParse(line).data;
-  const checked = proven === undefined ? { wrong: 'it cannot be read' } : checkEntry(head, proven);
-  if (proven === undefined || 'wrong' in checked) {
-    const words = `entry ${next}: ${'wrong' in checked ? checked.wrong : ''}`;
-    return { state: { next: next + 1, previous: null }, problem: { sequence: next, words } };
+  const entry = proven === undefined ? null : readEntry(proven.bytes);
+  if (proven === undefined || entry === null) return fail(before, 'it cannot be read');
+  const { sequence } = entry;
+  const hasPath = proven.path.length > 0 || head.size === 1;
+  const checked = hasPath ? checkEntry(head, proven) : null;
+  const isWrong = checked !== null && 'wrong' in checked;
+  if (sequence < before.next && !isWrong) {
+    const words = `entry ${sequence} stands where entry ${before.next} belongs`;
+    return { state: before, problems: [{ sequence, words }] };
   }
-  const { sequence, previous: link } = checked.entry;
-  const state = { next: sequence + 1, previous: entryHash(proven.bytes) };
-  if (sequence > next) return { state, problem: { sequence: next, words: missing(next, sequence - 1) } };
-  if (sequence < next)
-    return { state, problem: { sequence, words: `entry ${sequence} stands where entry ${next} belongs` } };
-  if (previous !== null && link !== previous)
-    return { state, problem: { sequence, words: `entry ${sequence} does not follow entry ${sequence - 1}` } };
-  return { state };
+  const { state, problems } = sequence > before.next && sequence <= head.size ? skip(before, sequence) : begun(before);
+  if (isWrong || sequence !== state.next || sequence > head.size) {
+    const failed = fail(state, isWrong ? checked.wrong : `it is not what was signed as entry ${sequence}`);
+    return { ...failed, problems: [...problems, ...failed.problems] };
+  }
+  const followed = follow(state, entry, hasPath);
+  const previous = entryHash(proven.bytes);
+  return {
+    state: { ...followed.state, next: sequence + 1, previous },
+    problems: [...problems, ...followed.problems],
+  };
 };
 
-/** What an export lacks at its end. */
-export const checkEnd = ({ size, hash }: SignedHead, { next, previous }: Exported): Problem | undefined => {
-  if (next <= size) return { sequence: next, words: missing(next, size) };
-  return previous === null || previous === hash
-    ? undefined
-    : { sequence: size, words: `entry ${size} is not the one that the head names as the last` };
+const begun = (state: Exported): Checked => ({ state, problems: [] });
+
+/** Entries are left out before this one. */
+const skip = (before: Exported, sequence: number): Checked => {
+  const { state, problems } = giveUp(before);
+  const { next } = before;
+  return {
+    state: { ...state, next: sequence, previous: null },
+    problems: [...problems, { sequence: next, words: missing(next, sequence - 1) }],
+  };
 };
 
-const missing = (from: number, to: number): string =>
-  from === to ? `entry ${from} is missing` : `entries ${from} to ${to} are missing`;
+/** The line that comes next is none of an entry that was signed. */
+const fail = (before: Exported, wrong: string): Checked => {
+  const { state, problems } = giveUp(before);
+  const { next } = before;
+  return {
+    state: { ...state, next: next + 1, previous: null },
+    problems: [...problems, { sequence: next, words: `entry ${next}: ${wrong}` }],
+  };
+};
+
+/** Nothing proves those that wait: what would have is missing or is not what was signed. */
+const giveUp = (state: Exported): Checked => {
+  const { waiting, next } = state;
+  if (waiting === null) return begun(state);
+  return { state: { ...state, waiting: null }, problems: unproven(waiting, next - 1) };
+};
+
+/** What stands in its place: by its own proof, or waiting for one that follows from it. */
+const follow = (before: Exported, { sequence, previous: link }: Entry, hasPath: boolean): Checked => {
+  const { previous, waiting } = before;
+  const state = hasPath
+    ? { ...before, waiting: null, proven: before.proven + 1 }
+    : { ...before, waiting: waiting ?? sequence };
+  if (previous === null) return begun(state);
+  if (link === previous)
+    return begun(hasPath && waiting !== null ? { ...state, proven: state.proven + sequence - waiting } : state);
+  if (waiting === null) {
+    const words = `entry ${sequence} does not follow entry ${sequence - 1}`;
+    return { state: hasPath ? state : { ...state, waiting: null }, problems: [{ sequence, words }] };
+  }
+  const last = sequence - 1;
+  const words = `entry ${last} is not the one that entry ${sequence} follows from`;
+  return {
+    state: hasPath ? state : { ...state, waiting: sequence },
+    problems: [...unproven(waiting, last - 1), { sequence: last, words }],
+  };
+};
+
+/** What an export lacks at its end, and how many of its entries are proven. */
+export const checkEnd = (
+  { size, hash }: SignedHead,
+  state: Exported,
+): { readonly proven: number; readonly problems: readonly Problem[] } => {
+  const { next, previous, waiting, proven } = state;
+  if (next <= size) {
+    const { problems } = giveUp(state);
+    return { proven, problems: [...problems, { sequence: next, words: missing(next, size) }] };
+  }
+  if (previous === hash) return { proven: waiting === null ? proven : proven + next - waiting, problems: [] };
+  if (previous === null && waiting === null) return { proven, problems: [] };
+  const words = `entry ${size} is not the one that the head names as the last`;
+  return { proven, problems: [...unproven(waiting ?? size, size - 1), { sequence: size, words }] };
+};
+
+const entries = (from: number, to: number): string => (from === to ? `entry ${from}` : `entries ${from} to ${to}`);
+const missing = (from: number, to: number): string => `${entries(from, to)} ${from === to ? 'is' : 'are'} missing`;
+const unproven = (from: number, to: number): Problem[] => {
+  if (from > to) return [];
+  const words = `${entries(from, to)} cannot be proven: what proved ${from === to ? 'it' : 'them'} is missing or damaged`;
+  return [{ sequence: from, words, unproven: true }];
+};

@@ -69,6 +69,10 @@ export const moment = (ms: number | undefined): string =>
 export const headWords = ({ size, deployment, signed_at }: SignedHead): string =>
   `${size} ${size === 1 ? 'entry' : 'entries'} of ${deployment}, signed at ${moment(signed_at)}`;
 
+/** Of a file in which something is wrong. */
+export const provenWords = (proven: number): string =>
+  proven === 0 ? 'no entry is proven' : `${proven} ${proven === 1 ? 'entry is' : 'entries are'} proven`;
+
 const valueWords = (name: string, value: unknown): string => {
   if (typeof value === 'string') return cut(value, longestValue);
   if (typeof value === 'number' && name.endsWith('_at')) return moment(value);

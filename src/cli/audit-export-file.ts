@@ -29,7 +29,8 @@ export const readBegun = async (file: GrowingFile, name: string): Promise<Begun 
       begun = { header, state: beginExport(header) };
       continue;
     }
-    const { state, problem } = checkNext(begun.header.head, begun.state, parseJson(text));
+    const { state, problems } = checkNext(begun.header.head, begun.state, parseJson(text));
+    const [problem] = problems;
     if (problem !== undefined)
       throw new Refused(`${name} is not as it was exported (${problem.words}); name another file`);
     begun = { ...begun, state };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { beginExport, checkEnd, checkNext, type ExportHeader, provenSchema } from '../audit/check-proof.ts';
 import { type SignedHead, signedHeadSchema } from '../audit/head.ts';
-import { headWords } from './audit-answers.ts';
+import { headWords, provenWords } from './audit-answers.ts';
 import { type Begun, readBegun } from './audit-export-file.ts';
 import { Misuse, Refused } from './failure.ts';
 import { expandHome } from './files.ts';
@@ -33,6 +33,12 @@ interface Progress {
   of: number | null;
 }
 
+interface Done {
+  readonly header: ExportHeader;
+  readonly problems: readonly string[];
+  readonly proven: number;
+}
+
 interface Sink {
   readonly write: (text: string) => Promise<void>;
   readonly begun: Begun | null;
@@ -47,7 +53,7 @@ const fetchRest = async (
   { write, begun }: Sink,
   from_sequence: number,
   progress: Progress,
-): Promise<{ header: ExportHeader; problems: string[] }> => {
+): Promise<Done> => {
   const problems: string[] = [];
   let header = begun?.header;
   let state = begun?.state ?? beginExport({ from_sequence });
@@ -70,7 +76,7 @@ const fetchRest = async (
     let text = '';
     for (const line of page.lines) {
       const checked = checkNext(head, state, line);
-      if (checked.problem !== undefined) problems.push(checked.problem.words);
+      problems.push(...checked.problems.map(({ words }) => words));
       state = checked.state;
       text += jsonLine(line);
     }
@@ -82,23 +88,20 @@ const fetchRest = async (
   }
   if (header === undefined) throw new Refused('the server exported nothing');
   const end = checkEnd(header.head, state);
-  return { header, problems: end === undefined ? problems : [...problems, end.words] };
+  return { header, proven: end.proven, problems: [...problems, ...end.problems.map(({ words }) => words)] };
 };
 
 /** @throws Refused when the server's entries are not those that its head covers; they are written all the same */
-const finish = ({ problems }: { readonly problems: readonly string[] }): void => {
+const finish = ({ problems, proven }: Done): void => {
   if (problems.length === 0) return;
   const told = problems.slice(0, mostProblems).join('; ');
   const others = problems.length > mostProblems ? `; and ${problems.length - mostProblems} more` : '';
-  throw new Refused(`exported, but the chain is not as it was signed: ${told}${others}; run everleaf audit verify`);
+  throw new Refused(
+    `exported, but the chain is not as it was signed: ${told}${others}; ${provenWords(proven)}; run everleaf audit verify`,
+  );
 };
 
-const fetching = (
-  terminal: Terminal,
-  server: Server,
-  options: ExportOptions,
-  sink: Sink,
-): Promise<{ header: ExportHeader; problems: string[] }> => {
+const fetching = (terminal: Terminal, server: Server, options: ExportOptions, sink: Sink): Promise<Done> => {
   const progress: Progress = { at: 0, of: null };
   const doing = () => `exporting${progress.of === null ? '' : `, entry ${progress.at} of ${progress.of}`}`;
   return withProgress(terminal, doing, fetchRest(server, sink, options.fromSequence ?? 1, progress));

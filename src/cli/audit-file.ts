@@ -9,10 +9,12 @@ import {
   checkNext,
   type ExportHeader,
   exportHeaderSchema,
+  firstWrong,
   type Problem,
 } from '../audit/check-proof.ts';
 import { headVerifies, type SignedHead } from '../audit/head.ts';
-import { moment, type Verification } from './audit-answers.ts';
+import { environmentWord, nameWord } from '../names.ts';
+import { moment, provenWords, type Verification } from './audit-answers.ts';
 import { proofSchema } from './audit-prove.ts';
 import { keySha256, namedKey, readPublicKey } from './audit-public-key.ts';
 import { report } from './audit-verify.ts';
@@ -42,6 +44,13 @@ interface Found extends Verification {
   readonly key_sha256: string;
 }
 
+interface Wrong {
+  readonly problems: readonly string[];
+  /** The first entry that is; null where it is the head. */
+  readonly first: number | null;
+  readonly remarks?: readonly string[];
+}
+
 /** Problems that are told in words; the others are counted. */
 const mostProblems = 20;
 
@@ -60,13 +69,13 @@ const found = (
   checker: Checker,
   head: SignedHead,
   counted: { readonly from: number; readonly entries: number },
-  { problems, first }: { readonly problems: readonly string[]; readonly first: number | null },
+  { problems, first, remarks = [] }: Wrong,
 ): Found => ({
   is_valid: problems.length === 0,
   total_entries: counted.entries,
   first_invalid_sequence: first,
   problems: [...problems],
-  remarks: [],
+  remarks: [...remarks],
   checked_from: counted.from,
   deployment: head.deployment,
   head: { size: head.size, signed_at: head.signed_at },
@@ -79,8 +88,9 @@ const signature = (checker: Checker, { deployment, size, signed_at }: SignedHead
 const verifyProof = (checker: Checker, proof: z.infer<typeof proofSchema>): [string, Found] => {
   const { head, sequence, bytes, path, entry } = proof;
   const checked = checkEntry(head, { bytes, path });
+  const unsigned = checkHead(checker, head, namedKey(proof.public_key));
   const wrong = [
-    ...checkHead(checker, head, namedKey(proof.public_key)),
+    ...unsigned,
     ...('wrong' in checked ? [`entry ${sequence}: ${checked.wrong}`] : []),
     ...('entry' in checked && checked.entry.sequence !== sequence
       ? [`the proof is of entry ${checked.entry.sequence}, not of ${sequence}`]
@@ -95,7 +105,7 @@ const verifyProof = (checker: Checker, proof: z.infer<typeof proofSchema>): [str
       ? `${checked.entry.action} of ${checked.entry.subject} by ${checked.entry.actor}, ${moment(checked.entry.time)}`
       : '';
   const sentence = `The proof is valid: entry ${sequence} (${what}) is one of ${signature(checker, head)}.`;
-  const first = wrong.length === 0 ? null : sequence;
+  const first = wrong.length === 0 || unsigned.length > 0 ? null : sequence;
   return [sentence, found(checker, head, { from: sequence, entries: 1 }, { problems: wrong, first })];
 };
 
@@ -106,42 +116,56 @@ const verifyExport = async (
   header: ExportHeader,
 ): Promise<[string, Found]> => {
   const { head, from_sequence } = header;
+  const sentence = `The export is valid: entries ${from_sequence} to ${head.size}, whole and in order, are of ${signature(checker, head)}.`;
+  const unsigned = checkHead(checker, head, namedKey(header.public_key));
+  if (unsigned.length > 0) {
+    const remarks = ['the entries were not checked: without the head nothing tells which were signed'];
+    return [
+      sentence,
+      found(checker, head, { from: from_sequence, entries: 0 }, { problems: unsigned, first: null, remarks }),
+    ];
+  }
   let state = beginExport(header);
   let entries = 0;
   let lines = 0;
-  const problems: string[] = checkHead(checker, head, namedKey(header.public_key));
-  let first: number | null = problems.length === 0 ? null : from_sequence;
+  const problems: string[] = [];
+  let first: number | null = null;
   let others = 0;
-  const note = (problem: Problem | undefined) => {
-    if (problem === undefined) return;
-    first = Math.min(first ?? problem.sequence, problem.sequence);
-    if (problems.length < mostProblems) problems.push(problem.words);
-    else others += 1;
+  const note = (found: readonly Problem[]) => {
+    for (const problem of found) {
+      first = firstWrong(first, problem);
+      if (problems.length < mostProblems) problems.push(problem.words);
+      else others += 1;
+    }
   };
   const read = async () => {
     for await (const { text, whole } of readLines(file, '--file')) {
       lines += 1;
       if (lines === 1) continue;
       if (!whole) {
-        note({ sequence: state.next, words: 'the last line is cut off' });
+        note([{ sequence: state.next, words: 'the last line is cut off' }]);
         break;
       }
       const checked = checkNext(head, state, parseJson(text));
-      note(checked.problem);
+      note(checked.problems);
       state = checked.state;
       entries += 1;
     }
   };
   await withProgress(terminal, () => `checking ${file}, ${entries} of ${head.size} entries`, read());
-  note(checkEnd(head, state));
+  const end = checkEnd(head, state);
+  note(end.problems);
   if (others > 0) problems.push(`and ${others} more`);
-  const sentence = `The export is valid: entries ${from_sequence} to ${head.size}, whole and in order, are of ${signature(checker, head)}.`;
-  return [sentence, found(checker, head, { from: from_sequence, entries }, { problems, first })];
+  const remarks = problems.length === 0 ? [] : [`${provenWords(end.proven)} by the head all the same`];
+  return [sentence, found(checker, head, { from: from_sequence, entries }, { problems, first, remarks })];
 };
 
 /** @throws Misuse naming an option, Refused when the file is not valid */
 export const verifyFile = async (terminal: Terminal, options: FileOptions): Promise<void> => {
   const { publicKey, deployment, output } = options;
+  if (options.file === '-') throw new Misuse('--file: standard input is not read; name a file');
+  if (deployment !== undefined && !isDeployment(deployment))
+    throw new Misuse(`--deployment: must be <name>/<environment>, such as airunner/prod, not ${deployment}`);
   const key = readPublicKey(publicKey === undefined ? undefined : expandHome(publicKey, terminal.home));
   const file = expandHome(options.file, terminal.home);
   const checker: Checker = { key, key_sha256: keySha256(key), deployment };
@@ -154,6 +178,11 @@ export const verifyFile = async (terminal: Terminal, options: FileOptions): Prom
   if (proof === undefined) throw new Misuse(`--file: ${file} is neither a proof nor an export of the audit`);
   const [sentence, result] = verifyProof(checker, proof);
   report(terminal, output, 'the proof', sentence, result);
+};
+
+const isDeployment = (text: string): boolean => {
+  const [name = '', environment = '', ...more] = text.split('/');
+  return nameWord.test(name) && environmentWord.test(environment) && more.length === 0;
 };
 
 const firstLine = async (file: string): Promise<string> => {

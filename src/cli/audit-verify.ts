@@ -32,8 +32,8 @@ export const report = (
   if (output === 'json')
     terminal.out(json({ is_valid, total_entries, first_invalid_sequence, problems, remarks, ...rest }));
   else terminal.out(is_valid ? `${clean(sentence)}\n${found}` : found);
-  if (!is_valid)
-    throw new Refused(`${what} is not valid${first === undefined ? '' : `: the first invalid sequence is ${first}`}`);
+  const why = first === undefined ? problems[0] : `the first invalid sequence is ${first}`;
+  if (!is_valid) throw new Refused(`${what} is not valid${why === undefined ? '' : `: ${why}`}`);
 };
 
 /** @throws Refused when the chain is not valid */

@@ -84,13 +84,13 @@ describeWithEmulator('an export over HTTP', (emulator) => {
   /** Sequences that a checker of the whole export finds something wrong with. */
   const wrong = ({ head, lines }: Pick<Page, 'head' | 'lines'>) => {
     let state = beginExport({ from_sequence: 1 });
-    const found: (number | undefined)[] = [];
+    const found: number[] = [];
     for (const line of lines) {
       const checked = checkNext(head, state, line);
       state = checked.state;
-      found.push(checked.problem?.sequence);
+      found.push(...checked.problems.map(({ sequence }) => sequence));
     }
-    return [...found, checkEnd(head, state)?.sequence].filter((sequence) => sequence !== undefined);
+    return [...found, ...checkEnd(head, state).problems.map(({ sequence }) => sequence)];
   };
   const some = (count: number, values: Partial<Draft> = {}) =>
     rowsOf(Array.from({ length: count }, (_, n) => draft(n + 1, values)));
@@ -179,13 +179,69 @@ describeWithEmulator('an export over HTTP', (emulator) => {
     await edit(19, 'entry', 19);
     await edit(22.5, 'entry', 'planted');
     const exported = await all('6');
-    // 9 and 19 are gone, and with them what proves 10 and 20; the node that proves 15 and 16 stood in row 14.
     expect(exported.lines).toHaveLength(22);
-    expect(wrong(exported)).toEqual([5, 9, 10, 15, 16, 19, 20]);
-    const proven = exported.lines.filter(({ path }) => path.length > 0);
-    expect(proven).toHaveLength(18);
-    for (const { bytes, path } of proven)
-      if (JSON.parse(bytes).sequence !== 5) expect({ bytes, path }).toEqual(provenIn(rows, JSON.parse(bytes).sequence));
+    expect(wrong(exported)).toEqual([5, 9, 19]);
+    for (const { bytes, path } of exported.lines)
+      if (JSON.parse(bytes).sequence === 5) expect(path).toEqual(provenIn(rows, 5).path);
+      else expect({ bytes, path }).toEqual(provenIn(rows, JSON.parse(bytes).sequence));
+  });
+
+  it.each([1, 2, 3, 8, 12, 15, 16, 17, 24])('proves all other entries when row %i of 24 is deleted', async (gone) => {
+    const rows = some(24);
+    await write(rows);
+    await signOver(rows);
+    await d.world.documents.send(new DeleteCommand(key(gone)));
+    for (const limit of ['5', '500']) {
+      const exported = await all(limit);
+      expect(wrong(exported)).toEqual([gone]);
+      expect(exported.lines).toEqual(
+        rows.flatMap(({ sequence }) => (sequence === gone ? [] : [provenIn(rows, sequence)])),
+      );
+    }
+  });
+  it('proves all other entries when several rows are gone and an older head still names what is lost', async () => {
+    const rows = some(24);
+    await write(rows);
+    await signOver(rows.slice(0, 7));
+    await signOver(rows);
+    for (const gone of [7, 8, 12, 16]) await d.world.documents.send(new DeleteCommand(key(gone)));
+    const exported = await all('500');
+    expect(wrong(exported)).toEqual([7, 12, 16]);
+    expect(
+      exported.lines.every(({ bytes, path }) => path.join() === provenIn(rows, JSON.parse(bytes).sequence).path.join()),
+    ).toBe(true);
+  });
+  it.each<[string, (sequence: number, rows: readonly EntryRow[]) => Promise<unknown>]>([
+    ['hash', (sequence) => edit(sequence, 'hash', 'a'.repeat(64))],
+    [
+      'nodes',
+      (sequence, rows) =>
+        edit(
+          sequence,
+          'nodes',
+          rows[sequence - 1]?.nodes.map(() => 'b'.repeat(64)),
+        ),
+    ],
+    ['nodes', (sequence) => edit(sequence, 'nodes', ['no', 1])],
+  ])('accuses no entry when only the %s of rows are wrong', async (_what, damage) => {
+    const rows = some(24);
+    await write(rows);
+    await signOver(rows);
+    for (const sequence of [8, 20]) await damage(sequence, rows);
+    expect(await all('500')).toMatchObject({ lines: rows.map(({ sequence }) => provenIn(rows, sequence)) });
+  });
+  it('says of those that nothing proves, and of no others, that they cannot be proven', async () => {
+    const rows = some(16);
+    await write(rows);
+    await signOver(rows);
+    for (const gone of [7, 8]) await d.world.documents.send(new DeleteCommand(key(gone)));
+    const exported = await all('500');
+    // What follows has no path, for node 1…8 is lost, but the head names its last entry, and that all those before it.
+    expect(exported.lines.every(({ path }) => path.length === 0)).toBe(true);
+    expect(wrong(exported)).toEqual([1, 7]);
+    await edit(11, 'entry', rows[10]?.entry.replace('admin-one', 'admin-two'));
+    await edit(11, 'hash', 'c'.repeat(64));
+    expect(wrong(await all('500'))).toEqual([1, 7, 9, 11]);
   });
 
   it('before anything is signed says so', async () => {

@@ -192,7 +192,7 @@ describe('of a chain that is broken', () => {
     const { code, out, err } = await run();
     expect([code, out]).toEqual([1, expect.stringContaining('Entries: 1 to 11')]);
     expect(err).toBe(
-      'everleaf: exported, but the chain is not as it was signed: entry 5 is missing; entry 8: it is not what was signed as entry 8; run everleaf audit verify\n',
+      'everleaf: exported, but the chain is not as it was signed: entry 5 is missing; entry 8: it is not what was signed as entry 8; 9 entries are proven; run everleaf audit verify\n',
     );
     expect(content().trimEnd().split('\n')).toHaveLength(1 + 10);
     expect(await isValid()).toBe(false);

@@ -169,6 +169,54 @@ describe('an export', () => {
       expect((await invalid(exportOf(swapped)))[0], `swapped ${n}`).toBe(n);
     }
   });
+  it('names lines by the entries that they say they are, also behind ones that are left out', async () => {
+    const lines = sequences().map(lineOf);
+    const edited = lines.with(7, (lines[7] ?? '').replace('a drill', 'a brawl')).toSpliced(2, 2);
+    const { out, err } = await verify(exportOf(edited));
+    expect(out.split('\n')).toEqual([
+      'First invalid sequence: 3',
+      'Problem: entries 3 to 4 are missing',
+      'Problem: entry 8: it is not what was signed as entry 8',
+      'Remark: 10 entries are proven by the head all the same',
+      '',
+    ]);
+    expect(err).toBe('everleaf: the export is not valid: the first invalid sequence is 3\n');
+    const next = lines.toSpliced(2, 2).with(2, (lines[4] ?? '').replace('a drill', 'a brawl'));
+    expect((await verify(exportOf(next))).out).toContain('Problem: entry 5: it is not what was signed as entry 5\n');
+    const far = lines.with(4, (lines[4] ?? '').replace('sequence\\":5', 'sequence\\":5000'));
+    expect(await invalid(exportOf(far))).toEqual([5, 'entry 5: it is not what was signed as entry 5000']);
+  });
+  describe('with entries that have no proof of their own', () => {
+    const without = (...some: number[]) =>
+      sequences().map((n) => JSON.stringify({ ...provenIn(rows, n), ...(some.includes(n) ? { path: [] } : {}) }));
+    it('is valid where a proven one, or the head, follows from them', async () => {
+      for (const some of [[1], [4, 5, 6], [13], sequences()])
+        expect(await verify(exportOf(without(...some))), `${some}`).toMatchObject({ code: 0 });
+    });
+    it('is not valid where nothing does, and first wrong is what is missing', async () => {
+      const lines = without(3, 4, 6);
+      expect(JSON.parse((await verify(exportOf(lines.toSpliced(4, 1)), '--output json')).out)).toMatchObject({
+        first_invalid_sequence: 5,
+        problems: ['entries 3 to 4 cannot be proven: what proved them is missing or damaged', 'entry 5 is missing'],
+        remarks: ['10 entries are proven by the head all the same'],
+      });
+    });
+    it('finds each that was edited', async () => {
+      for (const n of [3, 4, 5, 12, 13]) {
+        const lines = without(3, 4, 5, 12, 13);
+        const edited = lines.with(n - 1, (lines[n - 1] ?? '').replace('a drill', 'a brawl'));
+        const { code, out } = await verify(exportOf(edited), '--output json');
+        expect([code, JSON.parse(out).first_invalid_sequence], `${n}`).toEqual([1, n]);
+      }
+    });
+    it('takes nothing behind the end for one', async () => {
+      const beyond = JSON.stringify({ ...provenIn(rows, 13), path: [] }).replace('sequence\\":13', 'sequence\\":14');
+      expect(await invalid(exportOf([...without(), beyond]))).toEqual([
+        14,
+        'entry 14: it is not what was signed as entry 14',
+      ]);
+    });
+  });
   it('cut off is not valid, wherever it was cut', async () => {
     const lines = sequences().map(lineOf);
     expect(await invalid(exportOf(lines.slice(0, 11)))).toEqual([12, 'entries 12 to 13 are missing']);
@@ -199,19 +247,39 @@ describe('an export', () => {
   });
   it('tells the first twenty problems and counts the others', async () => {
     const { out } = await verify(exportOf(Array(40).fill('{}')));
-    expect(out.split('\n')).toHaveLength(1 + 20 + 1 + 1);
+    expect(out.split('\n')).toHaveLength(1 + 20 + 1 + 1 + 1);
     expect(out).toContain('Problem: and 20 more\n');
   });
-  it('signed by another key is not valid from its first entry on', async () => {
+  it('signed by another key, or of another deployment, accuses no entry', async () => {
+    const lines = sequences().map(lineOf);
     const header = headerOf({ head: await headOver(rows, other.privateKey) });
-    expect(await invalid(exportOf(sequences().map(lineOf), header))).toEqual([
-      1,
-      expect.stringMatching(/not signed by/),
-    ]);
+    expect(await invalid(exportOf(lines, header))).toEqual([null, expect.stringMatching(/not signed by/)]);
+    expect((await verify(exportOf(lines, header))).err).toMatch(
+      /^everleaf: the export is not valid: the head was not signed by the key with SHA-256 /,
+    );
+    expect((await verify(proofOf(3), '--deployment airunner/dev')).err).toBe(
+      "everleaf: the proof is not valid: the head is airunner/prod's, not airunner/dev's\n",
+    );
+    const { out } = await verify(exportOf(lines), '--deployment airunner/dev --output json');
+    expect(JSON.parse(out)).toMatchObject({ is_valid: false, first_invalid_sequence: null, total_entries: 0 });
   });
 });
 
 describe('used wrongly', () => {
+  it.each(['airunner', 'airunner/prod/x', 'airunner-prod', 'Airunner/prod', '/prod', 'airunner/'])(
+    '--deployment %s is refused, saying how one is named',
+    async (deployment) => {
+      const { code, out, err } = await verify(proofOf(1), `--deployment ${deployment}`);
+      expect([code, out, err]).toEqual([2, '', expect.stringMatching(/^everleaf: --deployment: must be <name>\/<env/)]);
+    },
+  );
+  it('--file - says that it wants a file', async () => {
+    expect(await session.everleaf('audit verify --file - --public-key ~/key.pem')).toEqual({
+      code: 2,
+      out: '',
+      err: 'everleaf: --file: standard input is not read; name a file\n',
+    });
+  });
   it('without --public-key, says how to get it', async () => {
     expect(await session.everleaf('audit verify --file ~/file')).toEqual({
       code: 2,

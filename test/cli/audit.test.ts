@@ -201,7 +201,9 @@ describe('audit verify', () => {
       err: 'everleaf: the audit chain is not valid: the first invalid sequence is 57\n',
     });
     c.server.answer = () => ({ body: { ...broken, first_invalid_sequence: null } });
-    expect((await c.everleaf('audit verify')).err).toBe('everleaf: the audit chain is not valid\n');
+    expect((await c.everleaf('audit verify')).err).toBe(
+      'everleaf: the audit chain is not valid: entry 57 was altered\n',
+    );
   });
   it('tells what should be known of a valid chain', async () => {
     c.server.answer = () => ({ body: { ...valid, remarks: ['a head is hidden'] } });
