@@ -1,0 +1,174 @@
+/** Verifying the chain beside SHA-256 of the same bytes, and beside one proof. */
+import { spawnSync } from 'node:child_process';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { checkEntry } from '../src/audit/check-proof.ts';
+import { conclude } from '../src/audit/conclude.ts';
+import { entryHash } from '../src/audit/entry.ts';
+import { headKey, headVerifies, type ListedHead, type SignedHead, signHead } from '../src/audit/head.ts';
+import { inclusionPath, lastSequenceOf, rootOf } from '../src/audit/tree.ts';
+import { beginVerification } from '../src/audit/verification.ts';
+import { verifyNext } from '../src/audit/verify.ts';
+import { emptyChain, growChain, type Sealing } from './audit-chain.ts';
+import { type Measurement, median } from './bench.ts';
+import { cpuOf } from './cpu.ts';
+
+const deployment = 'airunner/prod';
+
+/** About what one query returns. */
+const pageRows = 1_000;
+
+interface Chain {
+  /** Pages of rows as JSON: they are read from it when their turn comes, as from the network. */
+  readonly pages: readonly string[];
+  /** One a batch, the smallest first. */
+  readonly heads: readonly ListedHead[];
+  readonly newest: SignedHead;
+  readonly publicKey: ReturnType<typeof generateKeyPairSync>['publicKey'];
+  readonly entries: number;
+  /** Bytes of an entry, on average. */
+  readonly size: number;
+}
+
+const makeChain = async (sealing: Sealing, entries: number, progress: (line: string) => void): Promise<Chain> => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pages: string[] = [];
+  const heads: ListedHead[] = [];
+  let rows: object[] = [];
+  let bytes = 0;
+  let position = emptyChain;
+  for (const batch of growChain(sealing, emptyChain, entries)) {
+    for (const row of batch.rows) {
+      bytes += Buffer.byteLength(row.entry);
+      if (rows.push(row) === pageRows) {
+        pages.push(JSON.stringify(rows));
+        rows = [];
+        if (pages.length % 25 === 0) progress(`${pages.length * pageRows} of ${entries} entries made`);
+      }
+    }
+    ({ position } = batch);
+    const { size, hash, frontier } = position;
+    const head = { size, hash, root: rootOf(frontier) };
+    heads.push({ ...head, key: headKey(head), versions: ['1'], hidden: false });
+  }
+  pages.push(JSON.stringify(rows));
+  const { size, hash, frontier } = position;
+  const newest = await signHead({ deployment, size, hash, root: rootOf(frontier), signed_at: 0 }, async (head) =>
+    sign('sha256', head, privateKey),
+  );
+  return { pages, heads, newest, publicKey, entries, size: bytes / entries };
+};
+
+/** Microseconds of a full pass. `tree`: whether the tree is computed, too, as the product always does. */
+const verifyAll = ({ pages, heads, newest }: Chain, tree: boolean): number => {
+  let state = beginVerification(newest);
+  if (!tree) state = { ...state, roots: null };
+  let taken = 0;
+  let next = 0;
+  for (const page of pages) {
+    const rows = JSON.parse(page);
+    const first = next;
+    while ((heads[next]?.size ?? Number.POSITIVE_INFINITY) <= state.position + rows.length) next += 1;
+    const listed = heads.slice(first, next);
+    taken += cpuOf(() => {
+      state = verifyNext(state, { rows, heads: listed, isSealed: () => false });
+    });
+  }
+  const { is_valid, problems } = conclude(state, { newest, uncovered: null, now: 0 });
+  if (!is_valid) throw new Error(`the chain is not valid: ${problems.join('; ')}`);
+  return taken;
+};
+
+/** SHA-256 operations a second on `size` bytes. @throws Error where there is no openssl */
+const opensslOps = (size: number): number => {
+  const words = ['speed', '-mr', '-seconds', '1', '-bytes', String(size), '-evp', 'sha256'];
+  const { stdout, error } = spawnSync('openssl', words, { encoding: 'utf8' });
+  if (error) throw new Error(`openssl, which the verification is measured beside: ${error.message}`);
+  const [, bytes] = /^\+F:\d+:[^:]+:([\d.]+)$/m.exec(stdout) ?? [];
+  if (bytes === undefined) throw new Error(`openssl speed said: ${stdout}`);
+  return Number(bytes) / size;
+};
+
+/** Microseconds of one proof, made from the rows that the product reads for it and checked as `audit verify --file` does. */
+const proofTime = ({ pages, newest, publicKey, entries }: Chain, proofs: number): number => {
+  // What the product reads from the table is in memory here: a few rows for each proof.
+  const hashes: string[][] = pages.flatMap((page) =>
+    JSON.parse(page).map(({ hash, nodes }: { hash: string; nodes: string[] }) => [hash, ...nodes]),
+  );
+  const bytesOf = (sequence: number): string => {
+    const at = sequence - 1;
+    return JSON.parse(pages[Math.floor(at / pageRows)] ?? '[]')[at % pageRows].entry;
+  };
+  return median(
+    Array.from({ length: proofs }, (_, n) => {
+      const sequence =
+        1 + (Number.parseInt(createHash('sha256').update(`${n}`).digest('hex').slice(0, 12), 16) % entries);
+      const bytes = bytesOf(sequence);
+      return cpuOf(() => {
+        const path = inclusionPath(sequence, entries, (node) => hashes[lastSequenceOf(node) - 1]?.[node.level] ?? '');
+        const checked = checkEntry(newest, { bytes, path });
+        if ('wrong' in checked || entryHash(bytes) === '' || !headVerifies(publicKey, deployment, newest))
+          throw new Error(`the proof of entry ${sequence} does not hold`);
+      });
+    }),
+  );
+};
+
+export const measureVerification = async (
+  sealing: Sealing,
+  { entries, rounds, proofs }: { readonly entries: number; readonly rounds: number; readonly proofs: number },
+  progress: (line: string) => void,
+): Promise<Measurement[]> => {
+  const chain = await makeChain(sealing, entries, progress);
+  const size = Math.round(chain.size);
+  const found: { openssl: number; whole: number; without: number }[] = [];
+  for (let round = -1; round < rounds; round += 1) {
+    progress(`verifying: round ${Math.max(0, round)} of ${rounds}`);
+    const one = { openssl: opensslOps(size), whole: verifyAll(chain, true), without: verifyAll(chain, false) };
+    if (round >= 0) found.push(one);
+  }
+  const reference = `openssl speed sha256 on ${size} bytes`;
+  // Both of one round belong together: the machine is as busy for one as for the other.
+  if (process.env.DBG)
+    console.error(
+      found
+        .map((f) =>
+          [
+            f.openssl,
+            entries / f.whole,
+            entries / f.without,
+            (entries / f.whole / f.openssl) * 1e6,
+            (entries / f.without / f.openssl) * 1e6,
+          ]
+            .map((x) => x.toFixed(3))
+            .join(' '),
+        )
+        .join('\n'),
+    );
+  const beside = (metric: string, side: 'whole' | 'without'): Measurement => {
+    const rate = (one: (typeof found)[number]): number => (entries / one[side]) * 1e6;
+    const middle = median(found.map((one) => rate(one) / one.openssl));
+    const chosen = found.find((one) => rate(one) / one.openssl >= middle) ?? found[0];
+    return {
+      metric,
+      value: chosen === undefined ? Number.NaN : rate(chosen),
+      unit: 'entries/s',
+      reference,
+      reference_value: chosen?.openssl ?? null,
+      limit: { of: 'ratio', least: 0.15, most: Number.POSITIVE_INFINITY },
+    };
+  };
+  const pass = median(found.map(({ whole }) => whole)) / 1_000;
+  const proof = proofTime(chain, proofs) / 1_000;
+  return [
+    beside('full verification: parse, fields, links, hashes, heads, tree', 'whole'),
+    beside('the same without the tree', 'without'),
+    {
+      metric: `full verification of ${entries} entries`,
+      value: pass,
+      unit: 'ms',
+      reference: 'one proof, made and checked',
+      reference_value: proof,
+      limit: { of: 'ratio', least: 1_000, most: Number.POSITIVE_INFINITY },
+    },
+  ];
+};
