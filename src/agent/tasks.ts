@@ -6,6 +6,7 @@ import { perform, resume, tidy } from './perform.ts';
 import { type Peer, post, refusalOf } from './post.ts';
 import { type Answer, addressedSchema, type Task, taskSchema } from './protocol.ts';
 import { agentsPath, type Running } from './running.ts';
+import { sweepFolder } from './versions.ts';
 import { backoff } from './wait.ts';
 
 type Addressed = Pick<Task, 'task_id'> & { readonly kind: string };
@@ -84,6 +85,7 @@ export const takeTask = (running: Running, peer: Peer, raw: unknown): void => {
 /** Takes up what an earlier run of the agent left unfinished; of an endpoint's, only what was begun last counts. */
 export const takeUp = (running: Running): void => {
   const { state, config, lanes, log } = running;
+  for (const endpoint of config.endpoints.values()) sweepFolder(endpoint);
   for (const entry of newestEntries(state)) {
     const { endpoint_id, job_id, kind, task_id, directory } = entry;
     const endpoint = config.endpoints.get(endpoint_id);
