@@ -5,9 +5,10 @@ import { type SignedHead, signedHeadSchema } from '../audit/head.ts';
 import { headWords, provenWords } from './audit-answers.ts';
 import { type Begun, readBegun } from './audit-export-file.ts';
 import { Misuse, Refused } from './failure.ts';
+import { lockFile } from './file-lock.ts';
 import { expandHome } from './files.ts';
 import { openGrowing } from './line-file.ts';
-import { json, jsonLine, lines } from './print.ts';
+import { clean, json, jsonLine, lines } from './print.ts';
 import { connect, type Server } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import { type Terminal, withProgress } from './terminal.ts';
@@ -107,7 +108,29 @@ const fetching = (terminal: Terminal, server: Server, options: ExportOptions, si
   return withProgress(terminal, doing, fetchRest(server, sink, options.fromSequence ?? 1, progress));
 };
 
+/** Alone, and with a word for whoever stops it: what was written is good to go on with. */
 const toFile = async (terminal: Terminal, server: Server, options: ExportOptions, name: string): Promise<void> => {
+  const unlock = lockFile(name);
+  const stop = () => {
+    unlock();
+    terminal.err(`${terminal.watched ? '\n' : ''}everleaf: stopped; repeat the command to go on with ${clean(name)}\n`);
+    process.exit(130);
+  };
+  process.once('SIGINT', stop);
+  try {
+    await toLockedFile(terminal, server, options, name);
+  } finally {
+    process.off('SIGINT', stop);
+    unlock();
+  }
+};
+
+const toLockedFile = async (
+  terminal: Terminal,
+  server: Server,
+  options: ExportOptions,
+  name: string,
+): Promise<void> => {
   const file = await openGrowing(name, '--to');
   try {
     const begun = await withProgress(terminal, `checking ${name}`, readBegun(file, name));
@@ -115,11 +138,11 @@ const toFile = async (terminal: Terminal, server: Server, options: ExportOptions
     if (begun !== null && fromSequence !== undefined && fromSequence !== begun.header.from_sequence)
       throw new Misuse(`--from-sequence: ${name} begins with entry ${begun.header.from_sequence}; name another file`);
     if (begun !== null && begun.state.next > begun.header.head.size) {
-      terminal.err(`${name} is whole; name another file for what came after it\n`);
+      terminal.err(`${clean(name)} is whole; name another file for what came after it\n`);
       return tell(terminal, options, name, begun.header);
     }
     if (begun === null) await file.cut(0);
-    else terminal.err(`going on with ${name} from entry ${begun.state.next}\n`);
+    else terminal.err(`going on with ${clean(name)} from entry ${begun.state.next}\n`);
     const done = await fetching(terminal, server, options, { write: file.append, begun });
     tell(terminal, options, name, done.header);
     finish(done);

@@ -1,8 +1,8 @@
 /** Files of lines that may be larger than memory: read one by one, and grown line by line. */
-import { constants } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Misuse, Refused } from './failure.ts';
-import { isOurs, privateMode, reason } from './files.ts';
+import { isOurs, privateMode, reason, removeIfThere } from './files.ts';
 
 /** Bytes. */
 const chunkSize = 262_144;
@@ -64,34 +64,49 @@ const openOr = async (file: string, option: string, flags: number): Promise<File
 
 export interface GrowingFile {
   readonly lines: () => AsyncGenerator<Line>;
-  /** Drops what stands behind so many bytes. */
+  /** Drops what stands behind so many bytes. @throws Refused as `append` */
   readonly cut: (size: number) => Promise<void>;
+  /** @throws Refused when something else changed the file's length meanwhile, and when it cannot be written */
   readonly append: (text: string) => Promise<void>;
-  /** Flushes it to the disk. */
+  /** Flushes it to the disk; one that was made here and into which nothing was written is removed. */
   readonly close: () => Promise<void>;
 }
 
 /** Makes it, readable by its owner only, where there is none. @throws Misuse naming `option` for a link or another user's file. */
 export const openGrowing = async (file: string, option: string): Promise<GrowingFile> => {
   const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+  const isNew = lstatSync(file, { throwIfNoEntry: false }) === undefined;
   const handle = await openOr(file, option, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW);
-  if (!isOurs(await handle.stat())) {
+  const found = await handle.stat();
+  if (!isOurs(found)) {
     await handle.close();
     throw new Misuse(`${option}: ${file} belongs to another user; name another file`);
   }
+  let length = found.size;
+  const checkLength = async () => {
+    if ((await handle.stat()).size !== length)
+      throw new Refused(`something else writes ${file} at the same time; name another file`);
+  };
   return {
     lines: () => linesOf(handle, file, option),
-    cut: (size) => handle.truncate(size),
+    cut: async (size) => {
+      await checkLength();
+      await handle.truncate(size);
+      length = size;
+    },
     append: async (text) => {
+      await checkLength();
       try {
         await handle.appendFile(text);
       } catch (error) {
         throw new Refused(`cannot write ${file}: ${reason(error)}`);
       }
+      length += Buffer.byteLength(text);
     },
     close: async () => {
       try {
         await handle.sync();
+        if (isNew && (await handle.stat()).size === 0) removeIfThere(file);
       } finally {
         await handle.close();
       }

@@ -1,6 +1,18 @@
 /** `audit export`: what stands in the file, and that a command repeated after any cut completes it. */
+import { spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SignedHead } from '../../src/audit/head.ts';
 import { draft, headOver, provenIn, rowsOf } from '../audit/rows.ts';
@@ -175,6 +187,111 @@ describe('to a file', () => {
       err: expect.stringMatching(/^everleaf: --from-sequence: /),
     });
     expect(await run()).toMatchObject({ code: 0 });
+    expect(await isValid()).toBe(true);
+  });
+});
+
+describe('to a file, when something comes between', () => {
+  const lock = () => `${file()}.lock`;
+  /** Ends once the server was asked for a page that it does not answer before it is told to. */
+  const halfway = () => {
+    let go = () => {};
+    const answered = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const reached = new Promise<void>((resolve) => {
+      c.server.answer = async (asked) => {
+        if (number(asked, 'from_sequence') === 7) {
+          resolve();
+          await answered;
+        }
+        return serve(asked);
+      };
+    });
+    return { reached, go };
+  };
+
+  it('lets no other export write it at the same time', async () => {
+    const { reached, go } = halfway();
+    const first = run();
+    await reached;
+    c.server.answer = serve;
+    expect(await run()).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(
+        new RegExp(`^everleaf: another command writes .*\\(process ${process.pid} on .*\\); wait`),
+      ),
+    });
+    go();
+    expect((await first).code).toBe(0);
+    expect(await isValid()).toBe(true);
+    expect(existsSync(lock())).toBe(false);
+  });
+  it('takes over from one that was killed, and from nobody else', async () => {
+    const { pid = 0 } = spawnSync('true');
+    const began = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(' ')[21];
+    const host = hostname();
+    for (const dead of [
+      { pid, began: '1', host },
+      { pid: process.pid, began: '1', host },
+    ]) {
+      writeFileSync(lock(), JSON.stringify(dead));
+      expect(await run()).toMatchObject({ code: 0 });
+      expect(existsSync(lock())).toBe(false);
+    }
+    for (const held of [
+      JSON.stringify({ pid: process.pid, began, host }),
+      JSON.stringify({ pid, began: '1', host: 'elsewhere' }),
+      '',
+    ]) {
+      writeFileSync(lock(), held);
+      expect(await run()).toMatchObject({ code: 1, err: expect.stringContaining(`or remove ${lock()} if none does`) });
+      expect(readFileSync(lock(), 'utf8')).toBe(held);
+    }
+  });
+  it('adds nothing behind what something else wrote', async () => {
+    const { reached, go } = halfway();
+    const first = run();
+    await reached;
+    appendFileSync(file(), 'notes\n');
+    const before = content();
+    go();
+    expect(await first).toMatchObject({ code: 1, err: expect.stringContaining('something else writes') });
+    expect(content()).toBe(before);
+  });
+  it.each([
+    ['refuses', { status: 403, body: { detail: 'not for you' } }],
+    ['answers nonsense', { body: { head: 1 } }],
+  ])('leaves nothing behind where the server %s', async (_what, reply) => {
+    c.server.answer = () => reply;
+    expect((await run()).code).toBe(1);
+    expect([existsSync(file()), existsSync(lock())]).toEqual([false, false]);
+    writeFileSync(file(), '');
+    expect((await run()).code).toBe(1);
+    expect(existsSync(file())).toBe(true);
+  });
+  it('stopped by Ctrl-C says how to go on, and does', async () => {
+    const { reached, go } = halfway();
+    const { home, file: inHome } = c.session;
+    const options = `--server=${c.server.url} --cacert=${inHome('ca-cert.pem')} --client-cert=${inHome('admin-cert.pem')} --client-key=${inHome('admin-key.pem')}`;
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', 'bin/everleaf.ts', 'audit', 'export', '--to', file(), ...options.split(' ')],
+      { env: { PATH: process.env.PATH, HOME: home }, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let err = '';
+    child.stderr.on('data', (text) => {
+      err += text;
+    });
+    const ended = once(child, 'close');
+    await reached;
+    child.kill('SIGINT');
+    expect((await ended)[0]).toBe(130);
+    expect(err).toBe(`everleaf: stopped; repeat the command to go on with ${file()}\n`);
+    expect(existsSync(lock())).toBe(false);
+    go();
+    expect((await run()).err).toBe(`going on with ${file()} from entry 7\n`);
     expect(await isValid()).toBe(true);
   });
 });
