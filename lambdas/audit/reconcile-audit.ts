@@ -3,10 +3,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import { reconcileAudit } from '../../src/audit/reconcile.ts';
-import { attributesIn } from '../../src/audit/row-change.ts';
 import { auditWorldFromEnvironment } from '../../src/aws/audit-world.ts';
-import { count } from '../../src/metrics.ts';
-import { auditMetrics } from '../../src/names.ts';
 
 const logger = new Logger();
 const schedule = z.looseObject({ id: z.string().min(1) });
@@ -14,17 +11,8 @@ const schedule = z.looseObject({ id: z.string().min(1) });
 export const handler = async (event: unknown, context: Context): Promise<void> => {
   const world = auditWorldFromEnvironment();
   const result = await reconcileAudit(
-    {
-      ...world,
-      remaining_ms: () => context.getRemainingTimeInMillis(),
-      tell: (differences) => {
-        for (const { subject, details } of differences)
-          logger.warn('difference between the tables and the chain', { subject, attributes: attributesIn(details) });
-        count(world.deployment, { [auditMetrics.differences]: differences.length });
-      },
-    },
+    { ...world, remaining_ms: () => context.getRemainingTimeInMillis() },
     { run: schedule.safeParse(event).data?.id ?? context.awsRequestId },
   );
   logger.info('the tables were compared with the chain', { ...result });
-  count(world.deployment, { [auditMetrics.entries]: result.differences + 1 });
 };

@@ -3,14 +3,10 @@ import { hash } from 'node:crypto';
 import type { Image } from './attribute.ts';
 import { originalOf } from './audited.ts';
 import type { Draft } from './entry.ts';
+import { foundActions } from './found-actions.ts';
 import type { RowName } from './ledger.ts';
 import type { Repetition } from './replay.ts';
 import { describeChange, mostDetails, type RowChange } from './row-change.ts';
-
-export const reconciliationActions = {
-  difference: 'reconciliation_difference',
-  reconciled: 'audit_reconciled',
-} as const;
 
 /** A row that stayed otherwise than the chain says of it. */
 export interface Difference extends RowName {
@@ -57,7 +53,7 @@ export const differenceDraft = (stampKey: Uint8Array, difference: Difference, te
   return {
     event_ids: [`job:reconcile:${rowId(difference)}:${since}`],
     ...told(telling),
-    action: reconciliationActions.difference,
+    action: foundActions.difference,
     actor: 'unknown',
     subject: `${table}/${key}`,
     details: {
@@ -71,7 +67,7 @@ export const differenceDraft = (stampKey: Uint8Array, difference: Difference, te
 export const repetitionDraft = ({ sequence, why }: Repetition, telling: Telling): Draft => ({
   event_ids: [`job:reconcile:repeated:${sequence}`],
   ...told(telling),
-  action: reconciliationActions.difference,
+  action: foundActions.difference,
   actor: 'unknown',
   subject: `audit/${sequence}`,
   details: { changes: [], repeated: sequence, why },
@@ -92,7 +88,7 @@ export interface Reconciliation {
 export const reconciledDraft = (result: Reconciliation, telling: Telling): Draft => ({
   event_ids: [`job:reconcile:${telling.run}`],
   ...told(telling),
-  action: reconciliationActions.reconciled,
+  action: foundActions.reconciled,
   actor: 'function:reconcile-audit',
   subject: 'audit',
   details: { ...result },

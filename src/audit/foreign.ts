@@ -1,11 +1,10 @@
 /** Rows that somebody else put where the chain's next entries belong: they are told of by an entry, and give way. */
 import { createHash } from 'node:crypto';
 import type { Draft } from './entry.ts';
+import { foundActions } from './found-actions.ts';
 import type { Merged } from './merge.ts';
 import type { Found } from './position.ts';
 import type { AuditWorld } from './world.ts';
-
-export const entryForged = 'entry_forged';
 
 const mostNames = 20;
 const longestName = 100;
@@ -19,7 +18,7 @@ export const foreignDrafts = (world: AuditWorld, { foreign }: Pick<Found, 'forei
     return {
       event_ids: [`forged:${sequence}:${sha256}`],
       time: world.now(),
-      action: entryForged,
+      action: foundActions.entryForged,
       actor: 'unknown',
       request_id: null,
       subject: `audit/${sequence}`,
@@ -31,7 +30,7 @@ const sequenceIn = ({ subject }: Draft): number => Number(subject.slice('audit/'
 
 /** One entry for those that the drafts begin with: what somebody planted in a second is not to take the chain's for hours. */
 export const groupForeign = (drafts: readonly Draft[]): Merged[] => {
-  const other = drafts.findIndex(({ action }) => action !== entryForged);
+  const other = drafts.findIndex(({ action }) => action !== foundActions.entryForged);
   const of = other === -1 ? drafts : drafts.slice(0, other);
   const [first] = of;
   if (first === undefined) return [];

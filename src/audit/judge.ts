@@ -4,6 +4,7 @@ import type { Deployment } from '../names.ts';
 import { type AttributeValue, type Image, sameAttribute } from './attribute.ts';
 import { expiryOf, isBookkeeping } from './audited.ts';
 import type { Draft } from './entry.ts';
+import { type FoundAction, foundActions } from './found-actions.ts';
 import { type ChangedRow, readRecord, recordId } from './record.ts';
 import { changedNames, describeChange } from './row-change.ts';
 import { nextVersion, type Stamp, stampAttribute, stampSchema, stampVerifies, versionAttribute } from './stamp.ts';
@@ -12,14 +13,6 @@ export interface Judging {
   readonly deployment: Deployment;
   readonly stampKey: Uint8Array;
 }
-
-/** Actions that no stamp names. */
-export const foundActions = {
-  outOfBand: 'out_of_band',
-  stampForged: 'stamp_forged',
-  rowExpired: 'row_expired',
-  recordUnreadable: 'record_unreadable',
-} as const;
 
 /** Whoever it was: a table's stream does not say. */
 const unknownActor = 'unknown';
@@ -157,7 +150,7 @@ const verified = (
   details: { changes: [describeChange(stampKey, row, names, version === undefined ? {} : { version })] },
 });
 
-const unverified = ({ stampKey }: Judging, row: ChangedRow, action: string, why?: string): Verdict => {
+const unverified = ({ stampKey }: Judging, row: ChangedRow, action: FoundAction, why?: string): Verdict => {
   const names = changedNames(row);
   const version = sameAttribute(row.before?.[versionAttribute], row.after?.[versionAttribute])
     ? []

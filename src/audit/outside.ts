@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { headsPrefix } from '../names.ts';
 import type { Draft } from './entry.ts';
+import { foundActions } from './found-actions.ts';
 import { type Own, type OwnResources, ownResources } from './own-resources.ts';
 
 const record = z.record(z.string(), z.unknown()).nullish().catch(null);
@@ -81,9 +82,9 @@ const byDeployment = ({ userIdentity, sourceIPAddress }: Call): boolean =>
   userIdentity.invokedBy === cloudFormation || sourceIPAddress === cloudFormation;
 
 const actionOf = (own: Own, call: Call, { action }: OwnResources): string => {
-  if (action === null) return 'out_of_band';
-  if (byDeployment(call)) return 'deployed';
-  return byOwnRole(own, call) ? action : 'out_of_band';
+  if (action === null) return foundActions.outOfBand;
+  if (byDeployment(call)) return foundActions.deployed;
+  return byOwnRole(own, call) ? action : foundActions.outOfBand;
 };
 
 /** An entry on each head that is written would want a head of its own. */

@@ -2,11 +2,9 @@
  * Compares the tables with the chain, replayed: what was changed while no stream was read, put back from a backup, or
  * taken away is found, and entered once.
  */
-import { append } from './append.ts';
 import { batches } from './batches.ts';
 import { readEntries } from './chain-pages.ts';
 import { lastSequence } from './comparison.ts';
-import { coverWithHead } from './cover-with-head.ts';
 import {
   type Difference,
   differenceDraft,
@@ -15,16 +13,14 @@ import {
   repetitionDraft,
 } from './difference.ts';
 import { openDigest } from './digest.ts';
+import { enter } from './enter.ts';
 import type { Draft } from './entry.ts';
 import { absent, changesSchema } from './ledger.ts';
 import { openReplay, type Replay } from './replay.ts';
 import { type Confirmed, openSearch, type SearchWorld } from './suspects.ts';
 import type { AuditWorld } from './world.ts';
 
-export interface ReconcileWorld extends AuditWorld, SearchWorld {
-  /** Hears of differences before they are entered: whoever repeats a run that failed halfway finds them entered. */
-  readonly tell: (differences: readonly Draft[]) => void;
-}
+export interface ReconcileWorld extends AuditWorld, SearchWorld {}
 
 /**
  * `run` names the invocation: one that is repeated enters nothing twice, and neither do two at the same time. A row that
@@ -36,22 +32,21 @@ export const reconcileAudit = async (world: ReconcileWorld, { run }: { run: stri
   const search = openSearch(world, replay, stampKey);
   let differences = 0;
   const telling = () => ({ as_of: replay.position(), run, now: world.now() });
-  const enter = async (drafts: readonly Draft[]): Promise<void> => {
+  const found = async (drafts: readonly Draft[]): Promise<void> => {
     differences += drafts.length;
-    world.tell(drafts);
-    await append(world, drafts);
+    await enter(world, drafts, { more: true });
   };
 
   const { rows, foreign } = await search.everywhere();
   const undecided = await search.confirm(async (some) => {
-    const found = await withHistory(world, replay, some);
-    await enter(found.map((difference) => differenceDraft(stampKey, difference, telling())));
+    const confirmed = await withHistory(world, replay, some);
+    await found(confirmed.map((difference) => differenceDraft(stampKey, difference, telling())));
   });
   for (const some of batches(replay.repetitions()))
-    await enter(some.map((repetition) => repetitionDraft(repetition, telling())));
+    await found(some.map((repetition) => repetitionDraft(repetition, telling())));
 
   const result = { rows, entries: replay.position(), differences, undecided, foreign };
-  await coverWithHead(world, await append(world, [reconciledDraft(result, telling())]));
+  await enter(world, [reconciledDraft(result, telling())]);
   return result;
 };
 

@@ -4,13 +4,8 @@ import { auditedTables, tableKeys } from '../names.ts';
 import { type Image, sameAttribute } from './attribute.ts';
 import { showValue } from './audited.ts';
 import type { ChangedRow } from './record.ts';
+import { shownValuesSchema } from './shown-values.ts';
 import { ownAttributes } from './stamp.ts';
-
-/** By attribute, what `showValue` makes of the value. Taken as it is, since a copy of it would lose `__proto__`. */
-export const valuesSchema = z.custom<Readonly<Record<string, unknown>>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'must be an object',
-);
 
 export const rowChangeSchema = z.strictObject({
   table: z.enum(auditedTables),
@@ -18,10 +13,11 @@ export const rowChangeSchema = z.strictObject({
   key: z.string(),
   /** `row_version` after a verified write; another entry never has the same of the same row. */
   version: z.number().int().optional(),
-  set: valuesSchema,
+  /** By attribute, what `showValue` makes of the value. */
+  set: shownValuesSchema,
   removed: z.array(z.string()),
   /** What `set` and `removed` took the place of; only where the change did not come from the product. */
-  before: valuesSchema.optional(),
+  before: shownValuesSchema.optional(),
   created: z.literal(true).optional(),
   deleted: z.literal(true).optional(),
   /** There was too much for an entry: `set`, `removed` and `before` are empty, `names` are the attributes, cut short. */

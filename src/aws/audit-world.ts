@@ -30,6 +30,8 @@ export const auditWorldFromEnvironment = (): AuditWorld => {
         logger.error(`audit: ${problem}`, { ...fields });
         count(deployment, { [auditMetrics.invalid]: 1 });
       },
+      warn: (problem, fields) => logger.warn(`audit: ${problem}`, { ...fields }),
+      count: (counts) => count(deployment, counts),
     };
   }
   return auditing;

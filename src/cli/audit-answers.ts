@@ -1,13 +1,15 @@
 /** What the server says of the audit, and how it is shown. */
 import { z } from 'zod';
+import { suspiciousActions } from '../audit/found-actions.ts';
 import type { SignedHead } from '../audit/head.ts';
+import { shownValuesSchema } from '../audit/shown-values.ts';
 import { date, table } from './print.ts';
 
 const changeSchema = z.looseObject({
   key: z.string(),
-  set: z.record(z.string(), z.unknown()).default({}),
+  set: shownValuesSchema.default({}),
   removed: z.array(z.string()).default([]),
-  before: z.record(z.string(), z.unknown()).default({}),
+  before: shownValuesSchema.default({}),
   created: z.boolean().optional(),
   deleted: z.boolean().optional(),
   /** All that is told of a change too large for an entry. */
@@ -20,6 +22,10 @@ const detailsSchema = z.looseObject({
   why: z.string().optional(),
   event: z.string().optional(),
   source_ip: z.string().optional(),
+  /** Of a row in the chain that is none of its entries: its attributes. */
+  names: z.array(z.string()).optional(),
+  /** Why a record could not be judged. */
+  error: z.string().optional(),
 });
 
 const listedSchema = z.looseObject({
@@ -53,8 +59,6 @@ export type Verification = z.infer<typeof verificationSchema>;
 
 export const runningSchema = z.object({ verification_id: z.string(), checked_entries: z.number() });
 
-/** What was done behind the product's back: what changed is told in words, since no name of an action says it. */
-const told = new Set(['out_of_band', 'stamp_forged', 'reconciliation_difference']);
 /** Characters of one value, and of all that is told of an entry; --output json has the rest. */
 const longestValue = 64;
 const longestTold = 400;
@@ -81,7 +85,7 @@ const valueWords = (name: string, value: unknown): string => {
 };
 
 const changeWords = ({ set, removed, before, created, deleted, names }: Change): string => {
-  const was = (name: string): string => (name in before ? `${valueWords(name, before[name])} → ` : '');
+  const was = (name: string): string => (Object.hasOwn(before, name) ? `${valueWords(name, before[name])} → ` : '');
   return [
     ...(created ? ['created'] : []),
     ...(deleted ? ['deleted'] : []),
@@ -95,11 +99,14 @@ const changeWords = ({ set, removed, before, created, deleted, names }: Change):
 const whatChanged = ({ action = '', details, damaged }: Listed): string => {
   if (damaged !== undefined) return `not an entry: ${damaged}`;
   const { data } = detailsSchema.safeParse(details);
-  if (data === undefined || !told.has(action)) return '';
-  const { changes = [], why, event, source_ip } = data;
+  // What no name of an action says is told in words.
+  if (data === undefined || !suspiciousActions.has(action)) return '';
+  const { changes = [], why, event, source_ip, names, error } = data;
   const rows = changes.map((change) => `${changes.length > 1 ? `${change.key}: ` : ''}${changeWords(change)}`);
   const call = event === undefined ? [] : [`${event}${source_ip === undefined ? '' : ` from ${source_ip}`}`];
-  return cut([...(why === undefined ? [] : [why]), ...rows, ...call].join('; '), longestTold);
+  const row = names === undefined ? [] : [`a row with ${names.join(', ')}`];
+  const unread = error === undefined ? [] : [`cannot be read: ${error}`];
+  return cut([...(why === undefined ? [] : [why]), ...rows, ...call, ...row, ...unread].join('; '), longestTold);
 };
 
 export const describeEntries = (entries: readonly Listed[]): string =>

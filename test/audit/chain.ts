@@ -44,6 +44,8 @@ export const makeChain = async (emulator: TestEmulator) => {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const kept = new Map<string, SignedHead>();
   const alarms: string[] = [];
+  /** What was counted and warned of, in its order. */
+  const told: Readonly<Record<string, unknown>>[] = [];
 
   const isGenuine = ({ signature, ...head }: SignedHead): boolean =>
     head.deployment === deploymentWord(deployment) &&
@@ -104,6 +106,12 @@ export const makeChain = async (emulator: TestEmulator) => {
       alarm: (problem) => {
         alarms.push(problem);
       },
+      warn: (problem, fields) => {
+        told.push({ warned: problem, ...fields });
+      },
+      count: (counts) => {
+        told.push({ counted: counts });
+      },
     };
   };
 
@@ -154,6 +162,7 @@ export const makeChain = async (emulator: TestEmulator) => {
     TableName,
     kept,
     alarms,
+    told,
     writer,
     rows,
     items,

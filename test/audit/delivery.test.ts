@@ -7,10 +7,10 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { appendChanges, type Suspicious } from '../../src/audit/append-changes.ts';
 import type { Image } from '../../src/audit/attribute.ts';
-import { coverWithHead } from '../../src/audit/cover-with-head.ts';
+import { enter } from '../../src/audit/enter.ts';
 import type { Entry } from '../../src/audit/entry.ts';
+import { judgeBatch } from '../../src/audit/judge-batch.ts';
 import type { AuditWorld } from '../../src/audit/world.ts';
 import { auditKeys, tableName } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
@@ -18,6 +18,10 @@ import { testStampKey } from '../stamps.ts';
 import { createTables } from '../tables.ts';
 import { makeChain, type Step, type TestChain } from './chain.ts';
 import { edited, productWrites, streamRecords } from './stream-records.ts';
+
+/** What the function behind the streams does with a batch. */
+const hear = async (world: AuditWorld, records: readonly unknown[]): Promise<void> =>
+  enter(world, await judgeBatch(world, records));
 
 /** Numbers below 1 that a seed repeats (mulberry32). */
 const randomFrom = (seed: number) => {
@@ -108,12 +112,10 @@ const deliver = async (
   const invoke = async (batch: readonly Happening[]): Promise<boolean> => {
     const world = environment();
     try {
-      const { end } = await appendChanges(
+      await hear(
         world,
         batch.map((one) => one.record),
-        () => undefined,
       );
-      if (end !== null) await coverWithHead(world, end);
       return true;
     } catch (error) {
       expect(String(error)).toMatch(/failed, and/);
@@ -192,8 +194,7 @@ describeWithEmulator('delivery', (emulator) => {
       const after = streamRecords(chain.deployment, 'after');
       const last = after('principals', undefined, { principal_id: { S: 'last' } }, { at: Date.now() });
       for (let n = 0; n < 20; n += 1) {
-        const { end } = await appendChanges(quiet, [{ ...last, eventID: `after-${n}` }], () => undefined);
-        if (end !== null) await coverWithHead(quiet, end);
+        await hear(quiet, [{ ...last, eventID: `after-${n}` }]);
       }
       const entries = await chain.entries();
       eachOnceAndInOrder(
@@ -220,15 +221,20 @@ describeWithEmulator('delivery', (emulator) => {
       { eventID: 'poison' },
       record('principals', undefined, { principal_id: { S: 'b' } }, { at }),
     ];
-    const told: Suspicious[] = [];
-    const deliver = () => appendChanges(world, batch, (suspicious) => told.push(suspicious));
-    expect(await deliver()).toMatchObject({ entries: 3, end: { size: 3 } });
-    expect(await deliver()).toMatchObject({ entries: 0, end: { size: 3 } });
-    const each = {
-      outOfBand: [{ subject: 'principals/a' }, { subject: 'principals/b' }],
-      unreadable: [{ event_ids: ['stream:poison'] }],
-    };
-    expect(told).toMatchObject([each, each]);
+    await hear(world, batch);
+    await hear(world, batch);
+    const each = [
+      { warned: 'out_of_band', subject: 'principals/a' },
+      { warned: 'record_unreadable', event_ids: ['stream:poison'] },
+      { warned: 'out_of_band', subject: 'principals/b' },
+      { counted: { out_of_band_changes_total: 2, audit_records_unreadable_total: 1 } },
+    ];
+    expect(chain.told).toMatchObject([
+      ...each,
+      { counted: { audit_entries_total: 3 } },
+      ...each,
+      { counted: { audit_entries_total: 0 } },
+    ]);
   });
 
   it('asks nothing of the chain for a batch that makes no entry', async () => {
@@ -243,10 +249,8 @@ describeWithEmulator('delivery', (emulator) => {
       set: { holder: 'x' },
     });
     const record = streamRecords(deployment)('controls', undefined, lease, { at: Date.now() });
-    expect(await appendChanges(chain.writer({ step }), [record], () => expect.fail())).toMatchObject({
-      entries: 0,
-      end: null,
-    });
+    await hear(chain.writer({ step }), [record]);
+    expect(chain.told).toEqual([]);
   });
 });
 
@@ -322,7 +326,7 @@ describeWithEmulator('the records of a real stream', (emulator) => {
     await client.send(new DeleteItemCommand({ TableName, Key }));
 
     const world = chain.writer();
-    await appendChanges(world, await readStream(Table?.LatestStreamArn ?? ''), () => undefined);
+    await hear(world, await readStream(Table?.LatestStreamArn ?? ''));
     expect((await chain.entries()).map(({ action, actor }) => [action, actor])).toEqual([
       ['credential_put', 'admin-1'],
       ['credential_changed', 'admin-1'],

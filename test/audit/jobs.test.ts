@@ -77,8 +77,10 @@ describeWithEmulator('a job of the audit', (emulator) => {
     expect(await entries()).toMatchObject([{ action: 'out_of_band', actor: alice.arn, sequence: 1 }]);
     expect(await heads()).toHaveLength(1);
     expect(counted).toMatchObject([
-      { audit_entries_total: 1, out_of_band_changes_total: 1 },
-      { audit_entries_total: 0, out_of_band_changes_total: 1 },
+      { out_of_band_changes_total: 1 },
+      { audit_entries_total: 1 },
+      { out_of_band_changes_total: 1 },
+      { audit_entries_total: 0 },
     ]);
     expect(JSON.stringify(await entries())).not.toContain('hunter2');
   });
@@ -86,7 +88,14 @@ describeWithEmulator('a job of the audit', (emulator) => {
   it('enters what a role of the deployment did, and does not alarm', async () => {
     await hear(written(assumed('renewing-role', 'renew-server-certificate')));
     expect(await entries()).toMatchObject([{ action: 'parameter_written' }]);
-    expect(counted).toMatchObject([{ audit_entries_total: 1, out_of_band_changes_total: 0 }]);
+    expect(counted).toMatchObject([{ audit_entries_total: 1 }]);
+    expect(JSON.stringify(counted)).not.toContain('out_of_band');
+  });
+
+  it('tells of a break-in where no head can be signed, or the chain’s end not be found', async () => {
+    vi.stubEnv('HEADS_BUCKET', `${bucket}-gone`);
+    await expect(hear(written(alice))).rejects.toThrow();
+    expect(counted).toMatchObject([{ out_of_band_changes_total: 1 }]);
   });
 
   it('enters nothing of a call that changed nothing here, and fails on what is no call', async () => {
@@ -110,5 +119,6 @@ describeWithEmulator('a job of the audit', (emulator) => {
       { action: 'audit_reconciled', request_id: 'request-1', details: { rows: 16, differences: 0, undecided: 0 } },
     ]);
     expect(await heads()).toHaveLength(2);
+    expect(counted).toMatchObject([{ audit_entries_total: 1 }, { audit_entries_total: 0 }, { audit_entries_total: 1 }]);
   });
 });

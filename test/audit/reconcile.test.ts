@@ -3,8 +3,9 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { append } from '../../src/audit/append.ts';
 import type { Image } from '../../src/audit/attribute.ts';
-import type { Draft, Entry } from '../../src/audit/entry.ts';
+import type { Entry } from '../../src/audit/entry.ts';
 import { reconcileAudit } from '../../src/audit/reconcile.ts';
+import type { AuditWorld } from '../../src/audit/world.ts';
 import { auditKeys, controlKeys, tableName } from '../../src/names.ts';
 import { describeWithEmulator } from '../emulator.ts';
 import { type AuditedTables, makeAuditedTables } from './audited-tables.ts';
@@ -45,16 +46,24 @@ describeWithEmulator('reconciliation', (emulator) => {
     const write = async (): Promise<never> => {
       throw new Error('no bucket');
     };
-    const told: Draft[] = [];
-    const tell = (drafts: readonly Draft[]): void => void told.push(...drafts);
+    const warned: string[] = [];
+    const counted: Record<string, number> = {};
+    const told: Pick<AuditWorld, 'warn' | 'count'> = {
+      warn: (problem) => void warned.push(problem),
+      count: (counts) => {
+        for (const [name, n] of Object.entries(counts)) counted[name] = (counted[name] ?? 0) + n;
+      },
+    };
     const result = await reconcileAudit(
-      { ...world, heads: { ...world.heads, ...(broken ? { write } : {}) }, sleep, remaining_ms, tell },
+      { ...world, heads: { ...world.heads, ...(broken ? { write } : {}) }, sleep, remaining_ms, ...told },
       { run },
     );
-    expect(told).toHaveLength(result.differences);
+    expect(warned).toEqual(Array.from({ length: result.differences }, () => 'reconciliation_difference'));
+    expect(counted.audit_differences_total ?? 0).toBe(result.differences);
     const entered = (await tables.entries()).slice(before);
     return {
       result,
+      counted,
       waits,
       entered,
       differences: entered.filter(({ action }) => action === 'reconciliation_difference'),
@@ -490,7 +499,7 @@ describeWithEmulator('reconciliation', (emulator) => {
   });
 
   describe('two runs', () => {
-    it('at the same time tell a difference once', async () => {
+    it('at the same time enter a difference once, and count the entries that they made', async () => {
       await fresh();
       await worker('both-1');
       await worker('both-2');
@@ -511,6 +520,8 @@ describeWithEmulator('reconciliation', (emulator) => {
           .map(({ request_id }) => request_id)
           .sort(),
       ).toEqual(['a', 'b']);
+      const made = outcomes.map(({ counted }) => counted.audit_entries_total ?? 0);
+      expect(made.reduce((sum, n) => sum + n)).toBe(2 + 2);
       await nothing();
     });
 

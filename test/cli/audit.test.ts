@@ -88,6 +88,20 @@ describe('audit list', () => {
   ])('tells %s', async (_what, changes, details, words) => {
     expect(await changed(outOfBand(changes, details))).toBe(words);
   });
+  it('tells an attribute by any name', async () => {
+    const set = JSON.parse('{"__proto__": "x", "constructor": "y"}');
+    const changes = [change({ set, removed: ['toString'], before: {} })];
+    expect(await changed(outOfBand(changes))).toBe('__proto__: x, constructor: y, toString: removed');
+  });
+  it('tells a row that was put among the entries, and a record that could not be read', async () => {
+    const forged = { sha256: 'ab'.repeat(32), names: ['chain', 'entry', 'sequence'] };
+    expect(await changed(entry(3, { action: 'entry_forged', details: forged }))).toBe(
+      'a row with chain, entry, sequence',
+    );
+    expect(await changed(entry(3, { action: 'record_unreadable', details: { error: 'ZodError' } }))).toBe(
+      'cannot be read: ZodError',
+    );
+  });
   it('tells a call outside the tables, and what is no entry', async () => {
     const call = { event: 'PutParameter', source_ip: '198.51.100.7' };
     expect(await changed(entry(3, { action: 'out_of_band', details: call }))).toBe('PutParameter from 198.51.100.7');
