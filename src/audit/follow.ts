@@ -6,7 +6,7 @@ import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { z } from 'zod';
 import { batchGet } from '../aws/batch-get.ts';
 import { auditKeys, tableName } from '../names.ts';
-import { entryHash, noEntry } from './entry.ts';
+import { noEntry } from './entry.ts';
 import type { Position } from './position.ts';
 import { openRow } from './seal.ts';
 import { addLeaf, emptyFrontier } from './tree.ts';
@@ -74,6 +74,8 @@ export interface Window {
   readonly to: number;
   /** Places before `position` where the entry is missing, or another one stands. */
   readonly missing: readonly number[];
+  /** Whether each entry up to `position` is known by its hash, and linked to the one before. */
+  readonly isLinked: boolean;
 }
 
 /**
@@ -87,22 +89,18 @@ export const followPlaces = async (world: AuditWorld, from: Position, covered?: 
   if (missingOf(from, seen, lastOf(seen, to)).length > 0) seen = await readPlaces(world, from.size + 1, to + 1);
   const last = covered === undefined ? Math.max(from.size, lastOf(seen, to)) : to;
   let position = from;
+  let isLinked = true;
   for (let sequence = from.size + 1; sequence <= last; sequence += 1) {
     const own = seen.own.get(sequence);
-    // Of what a signed head covers, its root tells whether the bytes are right; of the rest, nobody's are believed.
-    const bytes = covered === undefined ? undefined : rowSchema.safeParse(seen.items.get(sequence)).data?.entry;
+    // Nobody's bytes are believed: of an entry that is gone, the one after it says the hash, or nothing stands for it.
     const hash = own?.hash ?? seen.own.get(sequence + 1)?.entry.previous;
-    position = stepTo(
-      position,
-      hash ?? (bytes === undefined ? noEntry : entryHash(bytes)),
-      own?.entry.appended_at ?? 0,
-    );
+    isLinked &&= hash !== undefined && (own === undefined || own.entry.previous === position.hash);
+    position = stepTo(position, hash ?? noEntry, own?.entry.appended_at ?? 0);
   }
   const foreign = new Map([...seen.items].filter(([sequence]) => sequence > last && sequence <= to));
-  return { position, foreign, to, missing: missingOf(from, seen, last) };
+  return { position, foreign, to, missing: missingOf(from, seen, last), isLinked };
 };
 
-const rowSchema = z.object({ entry: z.string() });
 const placeSchema = z.object({ sequence: z.number() });
 
 const readPlaces = async (world: AuditWorld, from: number, to: number) => {

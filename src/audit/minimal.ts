@@ -1,7 +1,7 @@
 /** What is entered of a change that DynamoDB takes in no other form, so that nothing waits behind it for ever. */
 import { createHash } from 'node:crypto';
 import type { Draft } from './entry.ts';
-import { foundActions } from './judge.ts';
+import { foundActions } from './found-actions.ts';
 
 const longest = 200;
 

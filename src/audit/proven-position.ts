@@ -6,12 +6,12 @@ import { readFrontier } from './read-frontier.ts';
 import { rootOf } from './tree.ts';
 import type { AuditWorld } from './world.ts';
 
-/** Requests that one call spends on reading the chain anew; the next one goes on where it ended. */
-const mostRequests = 50;
+/** Pages of 1 MB at most that one call spends on reading the chain anew; the next one goes on where it ended. */
+const mostPages = 50;
 
 /**
- * From the nodes that rows hold, or, where these do not lead to the root, from all entries. Where those do not either,
- * the frontier is what rows say, and unproven.
+ * From the nodes that rows hold, or, where these do not lead to the root, from all entries: their links lead to the hash
+ * that was signed, or their tree to the root. Where neither does, the frontier is what rows say, and unproven.
  */
 export const provenPosition = async (world: AuditWorld, head: SignedHead): Promise<Position> => {
   const { size, hash, root } = head;
@@ -20,23 +20,26 @@ export const provenPosition = async (world: AuditWorld, head: SignedHead): Promi
   if (rootOf(frontier) === root) return { ...position, frontier };
   world.alarm('entries are missing, or not as they were signed', { size });
   const rebuilt = await rebuild(world, size);
-  if (rebuilt !== null && rootOf(rebuilt.frontier) === root) return { ...position, frontier: rebuilt.frontier };
-  return { ...position, frontier, isUnproven: true };
+  if (rebuilt === null) return { ...position, frontier, isUnproven: true };
+  const isProven = rootOf(rebuilt.frontier) === root || (rebuilt.isUnproven === undefined && rebuilt.hash === hash);
+  return { ...position, frontier: rebuilt.frontier, ...(isProven ? {} : { isUnproven: true }) };
 };
 
-/** What the bytes of the first `size` entries lead to; null where this call did not get so far. */
+/** What the first `size` entries lead to, unproven where their links do not; null where this call did not get so far. */
 const rebuild = async (world: AuditWorld, size: number): Promise<Position | null> => {
   const { memory } = world;
   const known = memory.rebuilt;
   let position = known !== undefined && known.size < size ? known : beginning;
-  for (let requests = 0; position.size < size; requests += 1) {
-    if (requests >= mostRequests) {
+  for (let pages = 0; position.size < size; pages += 1) {
+    if (pages === mostPages) {
       memory.rebuilt = position;
       return null;
     }
     const page = await followPage(world, position, size);
     ({ position } = page);
-    if (position.size < size && !page.more) ({ position } = await followPlaces(world, position, size));
+    if (position.size === size || page.more) continue;
+    const places = await followPlaces(world, position, size);
+    position = { ...places.position, ...(places.isLinked ? {} : { isUnproven: true }) };
   }
   delete memory.rebuilt;
   return position;
