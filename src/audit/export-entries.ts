@@ -12,6 +12,7 @@ import { pageBytes } from './list-entries.ts';
 import { newestHead } from './newest-head.ts';
 import type { ProvingWorld } from './prove.ts';
 import { openRecovery, type TreeRow } from './recover-path.ts';
+import { checkStanding } from './standing-head.ts';
 import { inclusionNodes, inclusionPath, lastSequenceOf, type NodeId, rootFromPath } from './tree.ts';
 
 export interface ExportQuery {
@@ -39,7 +40,7 @@ const rowSchema = z.looseObject({
 });
 type Row = TreeRow & { readonly entry: string };
 
-/** @throws InvalidInput on `head_size` and `from_sequence`, Conflict before the first head is signed */
+/** @throws InvalidInput on `head_size` and `from_sequence`, Conflict before the first head is signed, and where two of a size are */
 export const exportEntries = async (
   world: ProvingWorld,
   { from_sequence, head_size, limit }: ExportQuery,
@@ -64,6 +65,7 @@ const findHead = async ({ heads }: ProvingWorld, size: number | undefined): Prom
     throw new InvalidInput('head_size', 'must be the size of a signed head');
   if (head === null)
     throw new Conflict('no head of the chain has been signed yet; its first entry gets one within seconds');
+  await checkStanding({ heads }, head);
   return head;
 };
 

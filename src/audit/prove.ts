@@ -9,6 +9,7 @@ import { type Entry, entryHash, readEntry } from './entry.ts';
 import type { HeadStore, SignedHead } from './head.ts';
 import { newestHead } from './newest-head.ts';
 import { readNodes } from './read-nodes.ts';
+import { checkStanding, firstCovering } from './standing-head.ts';
 import { inclusionNodes, inclusionPath, rootFromPath } from './tree.ts';
 
 export interface ProvingWorld extends World {
@@ -40,10 +41,17 @@ export const proveEntry = async (world: ProvingWorld, sequence: number): Promise
       : new Conflict(`no signed head covers entry ${sequence} yet; it does so within seconds`);
   const entry = bytes === null ? null : readEntry(bytes);
   if (bytes === null || entry === null) throw unproven(sequence);
-  const hashOf = await readNodes(world, inclusionNodes(sequence, head.size).flat());
-  const path = inclusionPath(sequence, head.size, hashOf);
-  if (entry.sequence !== sequence || rootFromPath(entryHash(bytes), sequence, head.size, path) !== head.root)
-    throw unproven(sequence);
+  // Of a tree that somebody slipped in under a later head, the first one knows nothing.
+  const [first] = await Promise.all([firstCovering(world, sequence), checkStanding(world, head)]);
+  const hash = entryHash(bytes);
+  const sizes = [head.size, first?.size ?? head.size];
+  const hashOf = await readNodes(
+    world,
+    sizes.flatMap((size) => inclusionNodes(sequence, size).flat()),
+  );
+  const [path = [], firstPath = []] = sizes.map((size) => inclusionPath(sequence, size, hashOf));
+  const leads = (to: SignedHead, by: readonly string[]) => rootFromPath(hash, sequence, to.size, by) === to.root;
+  if (entry.sequence !== sequence || !leads(head, path) || !leads(first ?? head, firstPath)) throw unproven(sequence);
   const key = await world.publicKey();
   const spki = key.export({ type: 'spki', format: 'der' });
   return {

@@ -10,6 +10,7 @@ import type { HeadStore, ListedHead } from './head.ts';
 import { newestHead } from './newest-head.ts';
 import { readNodes } from './read-nodes.ts';
 import { bearsSeal } from './seal.ts';
+import { checkStanding } from './standing-head.ts';
 import { frontierNodes, rootOf } from './tree.ts';
 import { addProblem, addRemark, beginVerification, blame, type Verdict, type Verification } from './verification.ts';
 import { missing, type Part, verifyNext } from './verify.ts';
@@ -50,6 +51,7 @@ export const beginAtHead = async (world: VerifyingWorld): Promise<Verification> 
       );
       state.roots = null;
     }
+    await checkStanding(world, head);
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
     addProblem(state, error.message);
