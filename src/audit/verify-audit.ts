@@ -1,7 +1,7 @@
 /** Verifies the chain while a caller waits; what takes longer goes on in a state machine, of which the caller can ask later. */
 import { z } from 'zod';
 import { InvalidInput, NotFound, Unavailable } from '../errors.ts';
-import { type Verdict, verdictSchema, verificationSchema } from './verification.ts';
+import { type Verdict, verdictSchema } from './verification.ts';
 import { beginAtHead, beginChain, continueChain, type VerifyingWorld } from './verify-chain.ts';
 
 /** An execution of the state machine verify-audit. */
@@ -33,7 +33,7 @@ export type Answered =
   | { readonly running: { readonly verification_id: string; readonly checked_entries: number } };
 
 /** What a verification in the state machine began with, as far as it is told. */
-const inputSchema = z.object({ state: verificationSchema.pick({ position: true }) });
+const inputSchema = z.object({ state: z.object({ position: z.number() }) });
 
 /** @throws InvalidInput, NotFound for an id; Unavailable when that verification could not be finished */
 export const verifyAudit = async (
