@@ -1,5 +1,6 @@
 /** GET /api/v1/identity/audit?action=&since=&actor=&subject=&limit=&next_token= */
 import { z } from 'zod';
+import { actionSchema, subjectSchema } from '../../src/audit/filters.ts';
 import { listEntries } from '../../src/audit/list-entries.ts';
 import { sinceSchema, sinceTime } from '../../src/audit/since.ts';
 import { worldFromEnvironment } from '../../src/aws/world.ts';
@@ -15,9 +16,9 @@ const token = pageToken(
 );
 const word = z.string().min(1, 'must not be empty').max(512, 'must be at most 512 characters');
 const query = z.strictObject({
-  action: word.optional(),
+  action: actionSchema.optional(),
   actor: word.optional(),
-  subject: word.optional(),
+  subject: subjectSchema.optional(),
   since: sinceSchema.optional(),
   limit: limitSchema({ most: 200, usual: 50 }),
   next_token: token.schema.optional(),

@@ -95,14 +95,24 @@ const changeWords = ({ set, removed, before, created, deleted, names }: Change):
   ].join(', ');
 };
 
+/** Why a row was changed, as whoever changed it said. */
+const reasonsIn = ({ set }: Change): string[] =>
+  Object.entries(set).flatMap(([name, value]) =>
+    /(?:^|_)reason$/.test(name) ? [`${name}: ${valueWords(name, value)}`] : [],
+  );
+
 /** `status: active → suspended`, of each row where there are several; of what is no row, the call and where it came from. */
 const whatChanged = ({ action = '', details, damaged }: Listed): string => {
   if (damaged !== undefined) return `not an entry: ${damaged}`;
   const { data } = detailsSchema.safeParse(details);
-  // What no name of an action says is told in words.
-  if (data === undefined || !suspiciousActions.has(action)) return '';
+  if (data === undefined) return '';
   const { changes = [], why, event, source_ip, names, error } = data;
-  const rows = changes.map((change) => `${changes.length > 1 ? `${change.key}: ` : ''}${changeWords(change)}`);
+  // What no name of an action says is told in words.
+  if (!suspiciousActions.has(action)) return cut([...new Set(changes.flatMap(reasonsIn))].join('; '), longestTold);
+  const rows = changes.flatMap((change) => {
+    const words = changeWords(change);
+    return words === '' ? [] : [`${changes.length > 1 ? `${change.key}: ` : ''}${words}`];
+  });
   const call = event === undefined ? [] : [`${event}${source_ip === undefined ? '' : ` from ${source_ip}`}`];
   const row = names === undefined ? [] : [`a row with ${names.join(', ')}`];
   const unread = error === undefined ? [] : [`cannot be read: ${error}`];

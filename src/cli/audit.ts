@@ -1,21 +1,17 @@
 /** `everleaf audit …`: who changed what, and proof that nothing of it was altered. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { z } from 'zod';
+import { actionSchema, subjectSchema } from '../audit/filters.ts';
 import { sinceSchema } from '../audit/since.ts';
-import { describeEntries, entriesSchema } from './audit-answers.ts';
 import { type ExportOptions, exportChain } from './audit-export.ts';
 import { verifyFile } from './audit-file.ts';
+import { type ListOptions, listEntries, usualCount } from './audit-list.ts';
 import { proveEntry } from './audit-prove.ts';
 import { verifyChain } from './audit-verify.ts';
 import { Misuse } from './failure.ts';
 import { readCount } from './options.ts';
-import { json } from './print.ts';
-import { connect, readPages } from './request.ts';
 import type { ServerOptions } from './settings.ts';
 import type { Terminal } from './terminal.ts';
-
-const path = ['api', 'v1', 'identity', 'audit'] as const;
-/** Entries that are listed when nothing says how many. */
-const usualCount = 50;
 
 const readSince = (text: string): string => {
   const { success, error } = sinceSchema.safeParse(text);
@@ -27,31 +23,19 @@ const readWord = (text: string): string => {
   return text;
 };
 
-type ListOptions = ServerOptions & {
-  readonly since?: string;
-  readonly action?: string;
-  readonly actor?: string;
-  readonly subject?: string;
-  readonly limit?: number;
-};
+const readBy =
+  (schema: z.ZodType<string>) =>
+  (text: string): string => {
+    const { success, error } = schema.safeParse(text);
+    if (!success) throw new InvalidArgumentError(`It ${error.issues[0]?.message}.`);
+    return text;
+  };
+
 type VerifyOptions = ServerOptions & {
   readonly sinceHead?: true;
   readonly file?: string;
   readonly publicKey?: string;
   readonly deployment?: string;
-};
-
-const list = async (terminal: Terminal, options: ListOptions): Promise<void> => {
-  const { since, action, actor, subject, output } = options;
-  const most = options.limit ?? (since === undefined ? usualCount : Number.POSITIVE_INFINITY);
-  const server = await connect(terminal, options);
-  const query = { since, action, actor, subject };
-  const entries = await readPages(server, entriesSchema, { path, query, most });
-  if (output === 'json') return terminal.out(json({ entries }));
-  if (entries.length === 0) return terminal.err('No entries.\n');
-  terminal.out(describeEntries(entries));
-  if (options.limit === undefined && entries.length === most)
-    terminal.err(`These are the newest ${most}; --since and --limit show others.\n`);
 };
 
 const verify = (terminal: Terminal, options: VerifyOptions): Promise<void> => {
@@ -77,9 +61,9 @@ export const addAudit = (program: Command, terminal: Terminal): void => {
       'only what was entered since: 30m, 24h, 7d, or a time like 2024-12-25T10:30:00Z',
       readSince,
     )
-    .option('--action <action>', 'only this action, such as principal_suspended or out_of_band', readWord)
+    .option('--action <action>', 'only this action, such as principal_suspended or out_of_band', readBy(actionSchema))
     .option('--actor <actor>', 'only what this principal, function or workflow did', readWord)
-    .option('--subject <subject>', 'only what was done to this, such as principals/worker-1', readWord)
+    .option('--subject <subject>', 'only what was done to this, such as principals/worker-1', readBy(subjectSchema))
     .option('--limit <count>', `at most so many; ${usualCount} when neither this nor --since is given`, readCount)
     .addHelpText(
       'after',
@@ -87,7 +71,7 @@ export const addAudit = (program: Command, terminal: Terminal): void => {
 out_of_band: the change was made behind Everleaf's back, in the table or the account itself. stamp_forged: it was, and
 made to look like one of Everleaf's. Both say what changed.`,
     )
-    .action(async (_own: unknown, command: Command) => list(terminal, command.optsWithGlobals<ListOptions>()));
+    .action(async (_own: unknown, command: Command) => listEntries(terminal, command.optsWithGlobals<ListOptions>()));
 
   noun
     .command('verify')

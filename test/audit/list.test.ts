@@ -207,6 +207,10 @@ describeWithEmulator('the audit over HTTP', (emulator) => {
 
   it.each([
     [{ action: '' }, 'action'],
+    [{ action: 'out-of-band' }, 'action'],
+    [{ action: 'Principal_created' }, 'action'],
+    [{ subject: 'worker-1' }, 'subject'],
+    [{ subject: '' }, 'subject'],
     [{ actor: 'x'.repeat(513) }, 'actor'],
     [{ since: 'yesterday' }, 'since'],
     [{ since: ['1h', '2h'] }, 'since'],

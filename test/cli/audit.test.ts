@@ -80,6 +80,13 @@ describe('audit list', () => {
       'the stamp is malformed; a: [1]',
     ],
     [
+      'why, and nothing of a row in which nothing is to be told',
+      [change({}), change({ key: 'worker-2', deleted: true }), change({})],
+      { why: 'the stamp is malformed' },
+      'the stamp is malformed; worker-2: deleted',
+    ],
+    ['why alone', [change({})], { why: 'the stamp is malformed' }, 'the stamp is malformed'],
+    [
       'several rows',
       [change({ deleted: true }), change({ key: 'worker-2', deleted: true })],
       {},
@@ -87,6 +94,18 @@ describe('audit list', () => {
     ],
   ])('tells %s', async (_what, changes, details, words) => {
     expect(await changed(outOfBand(changes, details))).toBe(words);
+  });
+  it('tells why somebody was suspended, or certificates were revoked', async () => {
+    const suspended = [change({ set: { status: 'suspended', suspended_at: at, suspended_reason: 'Left the\nteam' } })];
+    expect(await changed(entry(3, { details: { changes: suspended } }))).toBe('suspended_reason: Left the\ufffdteam');
+    const revoked = ['01', '02'].map((key) =>
+      change({ key, set: { revoked: true, revocation_reason: 'key_compromise' } }),
+    );
+    expect(await changed(entry(3, { action: 'certificate_revoked', details: { changes: revoked } }))).toBe(
+      'revocation_reason: key_compromise',
+    );
+    const hidden = [change({ set: { reason: { hmac: 'aa' } } })];
+    expect(await changed(entry(3, { details: { changes: hidden } }))).toBe('reason: (not shown)');
   });
   it('tells an attribute by any name', async () => {
     const set = JSON.parse('{"__proto__": "x", "constructor": "y"}');
@@ -136,7 +155,11 @@ describe('audit list', () => {
     c.server.answer = () => ({ body: { entries: [] } });
     const line =
       'audit list --since 2024-12-25T10:30:00+01:00 --action out_of_band --actor alice --subject principals/w --limit 3';
-    expect(await c.everleaf(line)).toEqual({ code: 0, out: '', err: 'No entries.\n' });
+    expect(await c.everleaf(line)).toMatchObject({
+      code: 0,
+      out: '',
+      err: expect.stringMatching(/^No entries of action out_of_band by alice on /),
+    });
     expect(Object.fromEntries(new URL(urls()[0] ?? '', c.server.url).searchParams)).toEqual({
       since: '2024-12-25T10:30:00+01:00',
       action: 'out_of_band',
