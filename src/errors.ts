@@ -55,6 +55,11 @@ export class LeaseHeld extends EverleafError {
   override readonly name = 'LeaseHeld';
 }
 
+/** A server does not serve, or not yet, what was deployed to it. Looking again may help. HTTP 502. */
+export class NotServed extends EverleafError {
+  override readonly name = 'NotServed';
+}
+
 /** Every kind with its HTTP status and title. */
 export const errorKinds = [
   { name: 'InvalidInput', kind: InvalidInput, status: 400, title: 'Bad Request' },
@@ -63,5 +68,6 @@ export const errorKinds = [
   { name: 'Conflict', kind: Conflict, status: 409, title: 'Conflict' },
   { name: 'LeaseHeld', kind: LeaseHeld, status: 409, title: 'Conflict' },
   { name: 'UnsupportedMediaType', kind: UnsupportedMediaType, status: 415, title: 'Unsupported Media Type' },
+  { name: 'NotServed', kind: NotServed, status: 502, title: 'Bad Gateway' },
   { name: 'Unavailable', kind: Unavailable, status: 503, title: 'Service Unavailable' },
 ] as const;

@@ -106,6 +106,15 @@ export const auditMetrics = {
 } as const;
 export type AuditMetric = (typeof auditMetrics)[keyof typeof auditMetrics];
 
+/** What renewals count in the deployment's namespace, without dimensions. */
+export const renewalMetrics = {
+  /** Those that are over, however they ended. */
+  ended: 'renewal_total',
+  /** Those that stay FAILED, or were rolled back. */
+  failed: 'renewal_failed_total',
+} as const;
+export type RenewalMetric = (typeof renewalMetrics)[keyof typeof renewalMetrics];
+
 /** Where signed heads stand in their bucket. */
 export const headsPrefix = 'heads/';
 

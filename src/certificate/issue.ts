@@ -56,8 +56,8 @@ export interface Order {
 
 export interface Admitted {
   readonly type: PrincipalType;
-  /** Writes the subject's row on condition that it is still the one read. */
-  readonly write: (serials: Serials) => readonly Change[] | Promise<readonly Change[]>;
+  /** Writes the subject's row on condition that it is still the one read, and what belongs to it. */
+  readonly write: (serials: Serials, issued: Issued) => readonly Step[] | Promise<readonly Step[]>;
 }
 
 export interface Serials {
@@ -109,7 +109,7 @@ export const issue = async (world: IssuingWorld, order: Order): Promise<Issued> 
       certificates_version: (subject?.certificates_version ?? 0) + 1,
     };
     const steps: Step[] = [
-      ...(await write(serials)),
+      ...(await write(serials, issued(draft))),
       generationIs(world, generation),
       ...callerSteps(world, order),
       claimKey(world, keyRow, { public_key_sha256: csr.key.public_key_sha256, principal_id: order.principal_id }),

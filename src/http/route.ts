@@ -35,37 +35,42 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** Errors of src/errors.ts become problem documents; anything else is logged, without what was sent, and answered 500. */
+export const answering = async (work: () => Promise<Answer>): Promise<APIGatewayProxyResult> => {
+  try {
+    const answer = await work();
+    return {
+      statusCode: answer.status,
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+      body: JSON.stringify(answer.body),
+    };
+  } catch (error) {
+    const problem = problemOf(error);
+    if (problem === null || problem.statusCode === 503)
+      logger.error('request failed', error instanceof Error ? error : new Error(String(error)));
+    return problem ?? defect();
+  }
+};
+
 /**
  * Builds the handler of one route. In this order, so that a caller learns nothing that its role does not reach:
- * caller, role, content type and origin, path, query, body, use case. Errors of src/errors.ts become problem
- * documents; anything else is logged, without what was sent, and answered 500.
+ * caller, role, content type and origin, path, query, body, use case.
  */
 export const route =
   <P, Q, B>(takes: Takes<P, Q, B>, handle: (request: Request<P, Q, B>) => Promise<Answer>) =>
-  async (input: unknown): Promise<APIGatewayProxyResult> => {
-    try {
+  (input: unknown): Promise<APIGatewayProxyResult> =>
+    answering(async () => {
       const event = eventSchema.parse(input);
       const caller = readCaller(event.requestContext);
       if (caller === null) throw new NotAllowed('the caller is not known');
       const reach = reachOf(`${event.httpMethod} ${event.resource}`, caller.principal_type);
       if (reach === 'none') throw new NotAllowed(`the role ${caller.principal_type} may not do this`);
       if (isChange(event)) checkChange(event);
-      const answer = await handle({
+      return handle({
         caller,
         reach,
         path: parseFields(takes.path, event.pathParameters ?? {}, 'path'),
         query: parseFields(takes.query, readQuery(event), 'query'),
         body: parseFields(takes.body, readBody(event), 'body'),
       });
-      return {
-        statusCode: answer.status,
-        headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-        body: JSON.stringify(answer.body),
-      };
-    } catch (error) {
-      const problem = problemOf(error);
-      if (problem === null || problem.statusCode === 503)
-        logger.error('request failed', error instanceof Error ? error : new Error(String(error)));
-      return problem ?? defect();
-    }
-  };
+    });

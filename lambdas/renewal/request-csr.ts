@@ -1,0 +1,10 @@
+/** RequestCsr of the state machine renew-certificate. */
+import { waitingWorld } from '../../src/aws/renewal-world.ts';
+import { internal } from '../../src/remote-error.ts';
+import { requestCsr } from '../../src/renewal/request-csr.ts';
+import { waitingStepSchema, workflowAuthor } from '../../src/renewal/step.ts';
+
+export const handler = internal(waitingStepSchema, (step, { awsRequestId }) => {
+  const world = waitingWorld();
+  return requestCsr(world, workflowAuthor(world.deployment, step, awsRequestId), step);
+});

@@ -1,0 +1,10 @@
+/** RestorePrevious of the state machine renew-certificate. */
+import { waitingWorld } from '../../src/aws/renewal-world.ts';
+import { internal } from '../../src/remote-error.ts';
+import { restorePrevious } from '../../src/renewal/restore-previous.ts';
+import { waitingStepSchema, workflowAuthor } from '../../src/renewal/step.ts';
+
+export const handler = internal(waitingStepSchema, (step, { awsRequestId }) => {
+  const world = waitingWorld();
+  return restorePrevious(world, workflowAuthor(world.deployment, step, awsRequestId), step);
+});
