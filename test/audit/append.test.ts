@@ -426,6 +426,24 @@ describeWithEmulator('appending', (emulator) => {
     }
   });
 
+  it('overwrites nothing that another one appends meanwhile, at whatever step, where somebody put something behind the end', async () => {
+    for (let at = 0, reached = true; reached; at += 1) {
+      chain = await makeChain(emulator);
+      await seeded(3);
+      await chain.put({ chain: auditKeys.chain, sequence: 5, entry: '{}', hash: 'a'.repeat(64), nodes: [] });
+      let count = 0;
+      const step: Step = async (_, go) => {
+        if (count++ === at) await append(chain.writer(), [draft('meanwhile')]);
+        return go();
+      };
+      await append(chain.writer({ step }), [draft('mine')]);
+      reached = count > at;
+      if (!reached) await append(chain.writer(), [draft('meanwhile')]);
+      const own = (await chain.entries()).filter(({ action }) => action !== 'entry_forged');
+      expect(events(own.slice(3)).sort(), `at step ${at}`).toEqual(['stream:meanwhile', 'stream:mine']);
+    }
+  }, 60_000);
+
   it('tells in an entry what it pushed aside', async () => {
     const world = await seeded(5);
     await chain.put(await imitation());
