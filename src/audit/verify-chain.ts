@@ -11,7 +11,7 @@ import { newestHead } from './newest-head.ts';
 import { readNodes } from './read-nodes.ts';
 import { bearsSeal } from './seal.ts';
 import { checkStanding } from './standing-head.ts';
-import { frontierNodes, rootOf } from './tree.ts';
+import { frontierNodes, lastSequenceOf, rootOf } from './tree.ts';
 import { addProblem, addRemark, beginVerification, blame, type Verdict, type Verification } from './verification.ts';
 import { missing, type Part, verifyNext } from './verify.ts';
 
@@ -37,14 +37,17 @@ export const beginAtHead = async (world: VerifyingWorld): Promise<Verification> 
     hash,
   });
   addRemark(state, `${size === 1 ? 'entry 1 was' : `entries 1 to ${size} were`} not read: a head is signed over them`);
-  const bytes = (await readRow(world, size))?.entry;
+  const nodes = frontierNodes(size);
+  const rows = await readRows(world, nodes.map(lastSequenceOf));
+  for (const sequence of nodes.map(lastSequenceOf))
+    if (!rows.has(sequence)) blame(state, sequence, missing(sequence, sequence));
+  const bytes = rows.get(size)?.entry;
   if (typeof bytes !== 'string') blame(state, size, missing(size, size));
   else if (entryHash(bytes) !== hash) blame(state, size, `entry ${size} is not the one of which the head was signed`);
   else state.appended_at = readEntry(bytes)?.appended_at ?? state.appended_at;
   try {
-    const nodes = frontierNodes(size);
-    state.roots = nodes.map(await readNodes(world, nodes));
-    if (rootOf({ size, roots: state.roots }) !== root) {
+    state.roots = rows.size < nodes.length ? null : nodes.map(await readNodes(world, nodes));
+    if (state.roots !== null && rootOf({ size, roots: state.roots }) !== root) {
       addProblem(
         state,
         `the rows that hold the tree of the first ${size} entries do not lead to the root that was signed`,
@@ -103,7 +106,14 @@ const readPage = (world: World, start: Start | null): Promise<ChainRows> => {
 };
 
 const readRow = async (world: World, sequence: number): Promise<Item | undefined> =>
-  (await batchGet(world, tableName(world.deployment, 'audit'), [{ chain: auditKeys.chain, sequence }]))[0];
+  (await readRows(world, [sequence])).get(sequence);
+
+/** Those that are there. */
+const readRows = async (world: World, sequences: readonly number[]): Promise<ReadonlyMap<number, Item>> => {
+  const keys = sequences.map((sequence) => ({ chain: auditKeys.chain, sequence }));
+  const rows = await batchGet(world, tableName(world.deployment, 'audit'), keys);
+  return new Map(rows.map((row) => [Number(row.sequence), row]));
+};
 
 const verifyPage = async (
   world: VerifyingWorld,

@@ -144,7 +144,13 @@ describeWithEmulator('verifying a chain', (emulator) => {
       for (const row of rows) await chain.put(row);
     }
     await chain.remove('main', 11);
-    expect(await sinceHead()).toMatchObject({ is_valid: false, first_invalid_sequence: 11 });
+    expect(await sinceHead()).toMatchObject({ first_invalid_sequence: 11, problems: ['entry 11 is missing'] });
+    await chain.remove('main', 8);
+    expect(await sinceHead()).toMatchObject({
+      is_valid: false,
+      first_invalid_sequence: 8,
+      problems: ['entry 8 is missing', 'entry 11 is missing'],
+    });
   });
 
   it('throws what the table throws, and is none the wiser', async () => {
