@@ -2,8 +2,9 @@
 import { unreadAttribute } from '../aws/images.ts';
 import { type Image, sameAttribute } from './attribute.ts';
 import { originalOf, showValue } from './audited.ts';
+import { isCompared, type RowName, rowDigest, wholeRow } from './compared.ts';
 import type { Digest } from './digest.ts';
-import { absent, type Differing, differing, isCompared, type Ledger, type RowName } from './ledger.ts';
+import { absent, type Differing, differing, type Ledger } from './ledger.ts';
 
 /** How a row differs from what the chain says of it; a copy of another row, from that row. */
 export const openComparison = (ledger: Ledger, stampKey: Uint8Array) => {
@@ -38,7 +39,11 @@ export const openComparison = (ledger: Ledger, stampKey: Uint8Array) => {
   return (row: RowName, image: Image | undefined, first: Image | undefined): Differing => {
     const original = originalOf(row.table, row.key);
     if (original !== undefined) return fromOriginal(row, image, { table: row.table, key: original }, first);
-    const found = differing(ledger.recordOf(row), digestsOf(row, image));
+    const record = ledger.recordOf(row);
+    const digests = digestsOf(row, image);
+    if (image !== undefined && (record.attributes.get(wholeRow)?.digest ?? absent) !== absent)
+      digests.set(wholeRow, ledger.shownDigest(wholeRow, rowDigest(stampKey, row, image)));
+    const found = differing(record, digests);
     found.delete(unreadAttribute);
     return found;
   };

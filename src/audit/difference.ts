@@ -2,9 +2,9 @@
 import { hash } from 'node:crypto';
 import type { Image } from './attribute.ts';
 import { originalOf } from './audited.ts';
+import { type RowName, wholeRow } from './compared.ts';
 import type { Draft } from './entry.ts';
 import { foundActions } from './found-actions.ts';
-import type { RowName } from './ledger.ts';
 import type { Repetition } from './replay.ts';
 import { describeChange, mostDetails, type RowChange } from './row-change.ts';
 
@@ -35,9 +35,11 @@ const told = ({ run, now }: Telling) => ({ time: now, request_id: run });
 const rowId = ({ table, key }: RowName): string => hash('sha256', `${table}/${key}`, 'hex').slice(0, 32);
 
 const changeOf = (stampKey: Uint8Array, difference: Difference, { now }: Telling): RowChange => {
-  const { table, key, image, names, before, unknown } = difference;
+  const { table, key, image, before, unknown } = difference;
   const row = { table, key, before: unknown ? undefined : {}, after: image, time: now, expired: false };
-  const described = describeChange(stampKey, row, names);
+  const whole = difference.names.includes(wholeRow);
+  const names = difference.names.filter((name) => name !== wholeRow);
+  const described = describeChange(stampKey, row, names, { whole });
   const more = {
     ...(image === undefined ? { removed: names.toSorted() } : {}),
     ...(Object.keys(before).length === 0 ? {} : { before }),
@@ -79,7 +81,7 @@ export interface Reconciliation {
   /** Entries that were replayed. */
   readonly entries: number;
   readonly differences: number;
-  /** Rows that kept changing, or were too many; the next run looks at them again. */
+  /** Rows that differ and could not be looked at again, for want of time or being too many; the next run does. */
   readonly undecided: number;
   /** Rows in the chain's place that are not, or not any more, as they were appended. */
   readonly foreign: number;

@@ -2,7 +2,7 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { type AuditedTable, auditedTables } from '../names.ts';
-import { isBookkeeping, originalOf } from './audited.ts';
+import { isCompared, type RowName, wholeRow } from './compared.ts';
 import type { Digest } from './digest.ts';
 import { type RowChange, rowChangeSchema } from './row-change.ts';
 import { versionAttribute } from './stamp.ts';
@@ -19,14 +19,9 @@ export interface Said {
 export interface RowRecord {
   /** Of the newest verified change; 0 for none, and after whatever may have set it back. */
   version: number;
-  /** The entry that left the row's values out, being too large; what it may have changed is not known. 0 for none. */
+  /** The entry that left the row's values out, being too large; what it may have changed is known as a whole alone. 0 for none. */
   truncated: number;
   readonly attributes: Map<string, Said>;
-}
-
-export interface RowName {
-  readonly table: AuditedTable;
-  readonly key: string;
 }
 
 export interface Applied {
@@ -41,10 +36,6 @@ export const changesSchema = z.looseObject({
   /** In a difference that was found: the newest entry when the row was read. */
   as_of: z.number().int().optional(),
 });
-
-/** Whether the chain and the tables are to agree on it. A copy of another row is what that one is. */
-export const isCompared = ({ table, key }: RowName, name: string): boolean =>
-  !isBookkeeping(table, originalOf(table, key) ?? key, name);
 
 /** Bytes: version, truncated; and for each attribute its name's number, the digest, the sequence. */
 const versionBytes = 6;
@@ -110,17 +101,19 @@ export const openLedger = (digestOf: (text: string) => Digest) => {
     digestOf(`${JSON.stringify(name)}${canonicalize(shown) ?? ''}`);
 
   const say = (record: RowRecord, change: RowChange, sequence: number, newest: number): void => {
-    const { set, removed, created, deleted, truncated } = change;
+    const { set, removed, created, deleted, whole, row, truncated } = change;
     const put = (name: string, digest: Digest): void => {
       const said = record.attributes.get(name)?.sequence ?? 0;
       if (isCompared(change, name) && (said <= newest || said === sequence))
         record.attributes.set(name, { digest, sequence });
     };
+    const isAnew = created || deleted || whole;
     // A row that is made, or is gone, has nothing of what was known before.
-    if (created || deleted) for (const name of [...record.attributes.keys()]) put(name, absent);
+    if (isAnew) for (const name of [...record.attributes.keys()]) put(name, absent);
     for (const name of removed) put(name, absent);
     for (const [name, shown] of Object.entries(set)) put(name, shownDigest(name, shown));
-    record.truncated = truncated ? sequence : created || deleted ? 0 : record.truncated;
+    if (row !== undefined) put(wholeRow, shownDigest(wholeRow, row));
+    record.truncated = truncated && !deleted ? sequence : isAnew ? 0 : record.truncated;
   };
 
   return {
@@ -171,12 +164,13 @@ export const differing = (
   digests: ReadonlyMap<string, Digest>,
 ): Map<string, Digest> => {
   const found = new Map<string, Digest>();
-  const isKnown = (sequence: number): boolean => truncated === 0 || sequence > truncated;
+  const isKnown = (name: string, sequence: number): boolean =>
+    name === wholeRow || truncated === 0 || sequence > truncated;
   for (const [name, digest] of digests) {
     const said = attributes.get(name);
-    if (isKnown(said?.sequence ?? 0) && (said?.digest ?? absent) !== digest) found.set(name, digest);
+    if (isKnown(name, said?.sequence ?? 0) && (said?.digest ?? absent) !== digest) found.set(name, digest);
   }
   for (const [name, said] of attributes)
-    if (isKnown(said.sequence) && said.digest !== absent && !digests.has(name)) found.set(name, absent);
+    if (isKnown(name, said.sequence) && said.digest !== absent && !digests.has(name)) found.set(name, absent);
   return found;
 };

@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import type { World } from '../world.ts';
 import { chainPages } from './chain-pages.ts';
+import type { RowName } from './compared.ts';
 import { type Digest, openDigestSet } from './digest.ts';
 import type { Entry } from './entry.ts';
-import { openLedger, type RowName } from './ledger.ts';
+import { openLedger } from './ledger.ts';
 
 /** An entry that tells of an event, or of a version of a row, that an earlier one told of. */
 export interface Repetition {

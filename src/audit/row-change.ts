@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { auditedTables, tableKeys } from '../names.ts';
 import { type Image, sameAttribute } from './attribute.ts';
 import { showValue } from './audited.ts';
+import { comparedNames, rowDigest } from './compared.ts';
 import type { ChangedRow } from './record.ts';
 import { shownValuesSchema } from './shown-values.ts';
 import { ownAttributes } from './stamp.ts';
@@ -20,8 +21,13 @@ export const rowChangeSchema = z.strictObject({
   before: shownValuesSchema.optional(),
   created: z.literal(true).optional(),
   deleted: z.literal(true).optional(),
+  /** `set` is all that the row has afterwards; it had too much to be known by each change alone. */
+  whole: z.literal(true).optional(),
+  /** `rowDigest` of the row afterwards, where it has too much to be known by each change alone. */
+  row: z.string().optional(),
   /** There was too much for an entry: `set`, `removed` and `before` are empty, `names` are the attributes, cut short. */
   truncated: z.literal(true).optional(),
+  /** Also of a whole row, instead of what is too much of `removed` and `before`. */
   names: z.array(z.string()).optional(),
 });
 export type RowChange = z.infer<typeof rowChangeSchema>;
@@ -50,23 +56,41 @@ export const changedNames = ({ table, before, after }: ChangedRow): string[] =>
     .filter((name) => !sameAttribute(before?.[name], after?.[name]))
     .sort();
 
-/** The change as an entry tells it, as far as these attributes go. */
+/** More than any row of the product has, and less than an entry's details hold: attributes, characters of their names. */
+const usualAttributes = 64;
+const usualNames = 2_000;
+
+const isUnusual = (image: Image | undefined): boolean => {
+  const names = Object.keys(image ?? {});
+  return names.length > usualAttributes || JSON.stringify(names).length > usualNames;
+};
+
+/** The change as an entry tells it, as far as these attributes go. `whole`: and all else that the row has. */
 export const describeChange = (
   stampKey: Uint8Array,
   row: ChangedRow,
   names: readonly string[],
-  { version, showBefore = false }: { readonly version?: number; readonly showBefore?: boolean } = {},
+  {
+    version,
+    showBefore = false,
+    whole = false,
+  }: { readonly version?: number; readonly showBefore?: boolean; readonly whole?: boolean } = {},
 ): RowChange => {
   const { table, key, before, after } = row;
+  const isWhole = after !== undefined && !isUnusual(after) && (whole || isUnusual(before));
+  const told =
+    after !== undefined && (whole || isWhole) ? [...new Set([...names, ...comparedNames(row, after)])].sort() : names;
   return boundedChange({
     table,
     key,
     ...(version === undefined ? {} : { version }),
-    set: shown(stampKey, row, after, names),
+    set: shown(stampKey, row, after, told),
     removed: after === undefined ? [] : names.filter((name) => after[name] === undefined),
     ...(showBefore && before !== undefined ? { before: shown(stampKey, row, before, names) } : {}),
     ...(before === undefined ? { created: true } : {}),
     ...(after === undefined ? { deleted: true } : {}),
+    ...(isWhole ? { whole: true } : {}),
+    ...(after !== undefined && isUnusual(after) ? { row: rowDigest(stampKey, row, after) } : {}),
   });
 };
 
@@ -79,10 +103,13 @@ const namesOf = ({ set, removed, before, names }: RowChange): string[] => {
 };
 
 /** The change, or where it is too large for an entry its attributes' names. */
-export const boundedChange = (change: RowChange): RowChange => {
-  if (JSON.stringify(change).length <= mostDetails) return change;
+const boundedChange = (change: RowChange): RowChange => {
+  const { row, whole, deleted } = change;
+  const canBeCut = row !== undefined || whole || deleted;
+  if (!canBeCut || JSON.stringify(change).length <= mostDetails) return change;
   const { before: _before, ...rest } = change;
-  return { ...rest, set: {}, removed: [], truncated: true, names: namesOf(change) };
+  const cut = { ...rest, removed: [], names: namesOf(change) };
+  return whole ? cut : { ...cut, set: {}, truncated: true };
 };
 
 /** Names of the attributes that an entry's details tell of; for a line of log. */

@@ -5,9 +5,10 @@ import type { World } from '../world.ts';
 import type { Image } from './attribute.ts';
 import { copies, originalOf } from './audited.ts';
 import { batches } from './batches.ts';
+import type { RowName } from './compared.ts';
 import { openComparison } from './comparison.ts';
 import type { Digest } from './digest.ts';
-import { absent, type RowName } from './ledger.ts';
+import { absent } from './ledger.ts';
 import type { Replay } from './replay.ts';
 
 export interface SearchWorld extends World {
@@ -28,8 +29,13 @@ const mostSuspects = 20_000;
 /** A row that differed by these attributes when it was looked at last. */
 interface Suspect extends RowName {
   differing: Map<string, Digest>;
+  /** The newest entry when it was first seen to differ. */
+  readonly as_of: number;
 }
-/** A row that differs by these attributes, whose values were the same at the look before, a minute ago. */
+/**
+ * A row that differs by these attributes: their values were the same at the look before, a minute ago, or were others at
+ * each look and no entry told of any.
+ */
 export interface Confirmed extends RowName {
   /** undefined when there is no such row. */
   readonly image: Image | undefined;
@@ -55,7 +61,7 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
   const look = (row: RowName, image: Image | undefined, first?: Image): void => {
     const differing = differs(row, image, first);
     if (differing.size > 0 && suspects.size < mostSuspects) {
-      suspects.set(idOf(row), { ...row, differing: new Map(differing) });
+      suspects.set(idOf(row), { ...row, differing: new Map(differing), as_of: replay.position() });
       return;
     }
     if (differing.size > 0) tooMany += 1;
@@ -105,7 +111,7 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
     }
   };
 
-  /** Those that differ as they did before are confirmed; those that differ otherwise stay suspect. */
+  /** Those that differ as they did before are confirmed; those that differ otherwise stay suspect until the last look. */
   const lookAgain = async (some: readonly Suspect[], table: AuditedTable, isLast: boolean): Promise<Confirmed[]> => {
     const keys = new Set(some.flatMap(({ key }) => [key, originalOf(table, key) ?? key]));
     const images = await readImages(world, table, [...keys]);
@@ -113,8 +119,13 @@ export const openSearch = (world: SearchWorld, replay: Replay, stampKey: Uint8Ar
       const { key, differing: before } = suspect;
       const image = images.get(key);
       const now = differs(suspect, image, images.get(originalOf(table, key) ?? key));
-      const names = [...now].filter(([name, digest]) => before.get(name) === digest).map(([name]) => name);
-      const isDecided = now.size === names.length || (isLast && names.length > 0);
+      const { attributes } = ledger.recordOf(suspect);
+      const isUntold = (name: string): boolean => (attributes.get(name)?.sequence ?? 0) <= suspect.as_of;
+      const names = [...now]
+        .filter(([name, digest]) => before.get(name) === digest || (isLast && isUntold(name)))
+        .map(([name]) => name);
+      // Of what the last look leaves, entries tell: a change of it was under way at every look.
+      const isDecided = isLast || now.size === names.length;
       if (isDecided) suspects.delete(idOf(suspect));
       else suspect.differing = new Map(now);
       return isDecided && names.length > 0 ? [{ table, key, image, names }] : [];
