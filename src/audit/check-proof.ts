@@ -9,13 +9,16 @@ export const provenSchema = z.strictObject({ bytes: z.string(), path: z.array(z.
 export type Proven = z.infer<typeof provenSchema>;
 
 /** The first line of an export; each other line is one entry with its proof against this head. */
-export const exportHeaderSchema = z.strictObject({
-  everleaf: z.literal('audit export 1'),
-  from_sequence: z.number().int().min(1),
-  head: signedHeadSchema,
-  /** PEM; who checks the export takes it from elsewhere. */
-  public_key: z.string(),
-});
+export const exportHeaderSchema = z
+  .strictObject({
+    everleaf: z.literal('audit export 1'),
+    from_sequence: z.number().int().min(1),
+    head: signedHeadSchema,
+    /** PEM; who checks the export takes it from elsewhere. */
+    public_key: z.string(),
+  })
+  // One that begins behind its end would be whole without a single entry.
+  .refine(({ from_sequence, head }) => from_sequence <= head.size);
 export type ExportHeader = z.infer<typeof exportHeaderSchema>;
 
 /** What was wrong, and with which entry as far as that is known. */

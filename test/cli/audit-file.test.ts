@@ -245,6 +245,11 @@ describe('an export', () => {
     const header = headerOf({ head: await headOver(unlinked, privateKey) });
     expect(await invalid(exportOf(lines, header))).toEqual([5, 'entry 5 does not follow entry 4']);
   });
+  it('that begins behind its end is none', async () => {
+    expect((await verify(exportOf([lineOf(13)], headerOf({ from_sequence: 13 })))).code).toBe(0);
+    const { code, err } = await verify(exportOf([], headerOf({ from_sequence: 14 })));
+    expect([code, err]).toEqual([2, expect.stringContaining('is neither a proof nor an export')]);
+  });
   it('tells the first twenty problems and counts the others', async () => {
     const { out } = await verify(exportOf(Array(40).fill('{}')));
     expect(out.split('\n')).toHaveLength(1 + 20 + 1 + 1 + 1);
