@@ -2,6 +2,7 @@
  * Compares the tables with the chain, replayed: what was changed while no stream was read, put back from a backup, or
  * taken away is found, and entered once.
  */
+import { auditMetrics } from '../names.ts';
 import { batches } from './batches.ts';
 import { readEntries } from './chain-pages.ts';
 import { lastSequence } from './comparison.ts';
@@ -45,6 +46,11 @@ export const reconcileAudit = async (world: ReconcileWorld, { run }: { run: stri
   for (const some of batches(replay.repetitions()))
     await found(some.map((repetition) => repetitionDraft(repetition, telling())));
 
+  // What nobody could look at again may be any difference.
+  if (undecided > 0) {
+    world.warn('rows differ from the chain, and could not be looked at again', { rows: undecided });
+    world.count({ [auditMetrics.differences]: 1 });
+  }
   const result = { rows, entries: replay.position(), differences, undecided, foreign };
   await enter(world, [reconciledDraft(result, telling())]);
   return result;

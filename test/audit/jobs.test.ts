@@ -121,4 +121,13 @@ describeWithEmulator('a job of the audit', (emulator) => {
     expect(await heads()).toHaveLength(2);
     expect(counted).toMatchObject([{ audit_entries_total: 1 }, { audit_entries_total: 0 }, { audit_entries_total: 1 }]);
   });
+
+  it('calls for help where rows differ and no time is left to look at them again', async () => {
+    const { handler } = await import('../../lambdas/audit/reconcile-audit.ts');
+    const Item = { control_id: 'enrolment', closed: true };
+    await d.world.documents.send(new PutCommand({ TableName: tableName(d.deployment, 'controls'), Item }));
+    await handler({ id: 'day-1' }, { ...context, getRemainingTimeInMillis: () => 100_000 });
+    expect(await entries()).toMatchObject([{ action: 'audit_reconciled', details: { differences: 0, undecided: 1 } }]);
+    expect(counted).toMatchObject([{ audit_differences_total: 1 }, { audit_entries_total: 1 }]);
+  });
 });
