@@ -3,6 +3,7 @@ import { type Bench, exceedsLimit, type Limit, type Measurement, ratioOf } from 
 
 /** A new benchmark is one more line here. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  audit: async () => (await import('./audit.ts')).audit,
   authorizer: async () => (await import('./authorizer.ts')).authorizer,
   enforcement: async () => (await import('./enforcement.ts')).enforcement,
 };
@@ -25,7 +26,9 @@ const asRow = (bench: string, measurement: Measurement) => {
 };
 
 const said = ({ of, least, most }: Limit): string =>
-  `${of} ${least === undefined ? '<=' : least === most ? '=' : `${least} to`} ${most}`;
+  most === Number.POSITIVE_INFINITY
+    ? `${of} >= ${least ?? 0}`
+    : `${of} ${least === undefined ? '<=' : least === most ? '=' : `${least} to`} ${most}`;
 
 const printTable = (measurements: readonly Measurement[]): void => {
   const lines = [
