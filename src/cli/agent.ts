@@ -93,7 +93,10 @@ const addEnrolling = (command: Command): Command =>
 
 /** Adds the noun and its verbs. The agent is loaded only when it runs. */
 export const addAgent = (program: Command, terminal: Terminal): void => {
-  const noun = program.command('agent').description('the program on a node that renews what the node serves');
+  // Not shown before a deployment enrols nodes.
+  const noun = program
+    .command('agent', { hidden: true })
+    .description('the program on a node that renews what the node serves');
 
   addEnrolling(noun.command('run').description('report, renew and deploy until told to end; logs to standard error'))
     .option('--fleet-id <fleet>', 'enrol first, where this node has no certificate yet')
