@@ -6,11 +6,11 @@ import { Conflict, NotFound } from '../errors.ts';
 import { auditKeys, tableName } from '../names.ts';
 import type { World } from '../world.ts';
 import { type Entry, entryHash, readEntry } from './entry.ts';
+import { findPaths } from './find-paths.ts';
 import type { HeadStore, SignedHead } from './head.ts';
 import { newestHead } from './newest-head.ts';
-import { readNodes } from './read-nodes.ts';
 import { checkStanding, firstCovering } from './standing-head.ts';
-import { inclusionNodes, inclusionPath, rootFromPath } from './tree.ts';
+import { rootFromPath } from './tree.ts';
 
 export interface ProvingWorld extends World {
   readonly heads: HeadStore;
@@ -44,13 +44,12 @@ export const proveEntry = async (world: ProvingWorld, sequence: number): Promise
   // Of a tree that somebody slipped in under a later head, the first one knows nothing.
   const [first] = await Promise.all([firstCovering(world, sequence), checkStanding(world, head)]);
   const hash = entryHash(bytes);
-  const sizes = [head.size, first?.size ?? head.size];
-  const hashOf = await readNodes(
-    world,
-    sizes.flatMap((size) => inclusionNodes(sequence, size).flat()),
-  );
-  const [path = [], firstPath = []] = sizes.map((size) => inclusionPath(sequence, size, hashOf));
-  const leads = (to: SignedHead, by: readonly string[]) => rootFromPath(hash, sequence, to.size, by) === to.root;
+  const row = { sequence, entry: bytes, hash, nodes: [] };
+  const leads = (to: SignedHead, path: readonly string[]) => rootFromPath(hash, sequence, to.size, path) === to.root;
+  const [[path = []] = [], [firstPath = []] = []] = await Promise.all([
+    findPaths(world, head, [row]),
+    findPaths(world, first ?? head, [row]),
+  ]);
   if (entry.sequence !== sequence || !leads(head, path) || !leads(first ?? head, firstPath)) throw unproven(sequence);
   const key = await world.publicKey();
   const spki = key.export({ type: 'spki', format: 'der' });

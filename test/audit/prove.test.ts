@@ -78,6 +78,27 @@ describeWithEmulator('proving an entry', (emulator) => {
     await expect(proveEntry(world, 4)).rejects.toMatchObject({ name: 'NotFound' });
   });
 
+  it('holds for every other entry when a row is gone, or holds another part of the tree', async () => {
+    await signed(1, 7);
+    await signed(8, 11);
+    const rows = await chain.rows();
+    for (const sequence of [1, 4, 7, 8, 11])
+      for (const damage of [
+        () => chain.remove('main', sequence),
+        () => chain.put({ ...rows[sequence - 1], hash: 'a'.repeat(64), nodes: ['a'.repeat(64)] }),
+      ]) {
+        await damage();
+        for (const row of rows)
+          if (row.sequence !== sequence) {
+            const { head, bytes, path } = await proveEntry(world, row.sequence);
+            expect(checkEntry(head, { bytes, path: [...path] }), `${row.sequence} by ${sequence}`).toHaveProperty(
+              'entry',
+            );
+          }
+        await chain.put({ ...rows[sequence - 1] });
+      }
+  }, 60_000);
+
   it('is handed to nobody when it would not hold', async () => {
     await signed(1, 11);
     const rows = await chain.rows();
