@@ -70,12 +70,18 @@ export function addAuditAlarms(alerting: Alerting, deployment: Deployment, audit
     threshold: 1,
     periods: { of: 3, breaching: 3 },
   });
-  alerting.alarm({
-    name: 'verify-audit-fails',
-    severity: 'warning',
-    description:
-      'The daily verification of the audit chain did not come to its end, so that nobody knows whether the chain is valid. First: open the failed execution of the state machine verify-audit, then start it again.',
-    metric: audit.verification.metricFailed({ period: Duration.minutes(5), statistic: Stats.SUM }),
-    threshold: 1,
-  });
+  const verification = { period: Duration.minutes(5), statistic: Stats.SUM };
+  for (const [ends, metric] of [
+    ['fails', audit.verification.metricFailed(verification)],
+    ['times-out', audit.verification.metricTimedOut(verification)],
+    ['is-stopped', audit.verification.metricAborted(verification)],
+  ] as const)
+    alerting.alarm({
+      name: `verify-audit-${ends}`,
+      severity: 'warning',
+      description:
+        'The daily verification of the audit chain did not come to its end, so that nobody knows whether the chain is valid. First: open the failed execution of the state machine verify-audit, then start it again.',
+      metric,
+      threshold: 1,
+    });
 }

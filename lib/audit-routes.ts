@@ -49,7 +49,7 @@ export function auditRoutes(
         audit.readChain('Query', 'BatchGetItem'),
         ...audit.readHeads(),
         allow(['states:StartExecution'], [machine.stateMachineArn]),
-        allow(['states:DescribeExecution'], [executions]),
+        allow(['states:DescribeExecution', 'states:GetExecutionHistory'], [executions]),
       ],
     },
     'GET /api/v1/identity/audit/export': {

@@ -131,7 +131,7 @@ export class Audit extends Construct {
 
     this.continueVerification = addFunction(this, deployment, {
       entry: 'audit/continue-verification',
-      description: 'Verifies the audit chain, ten minutes of it at a time',
+      description: 'Verifies the audit chain, half a minute of it at a time',
       timeout: Duration.minutes(15),
       memory: wholeProcessor,
       environment: this.environment,

@@ -6,6 +6,7 @@ import { beginAtHead, beginChain, continueChain, type VerifyingWorld } from './v
 
 /** An execution of the state machine verify-audit. */
 export type Run =
+  /** `input`: of the turn that it is at. */
   | { readonly status: 'running'; readonly input: unknown }
   | { readonly status: 'succeeded'; readonly output: unknown }
   | { readonly status: 'failed' };
@@ -32,7 +33,7 @@ export type Answered =
   | { readonly verdict: Verdict }
   | { readonly running: { readonly verification_id: string; readonly checked_entries: number } };
 
-/** What a verification in the state machine began with, as far as it is told. */
+/** What a turn of the state machine begins with, as far as it is told. */
 const inputSchema = z.object({ state: z.object({ position: z.number() }) });
 
 /** @throws InvalidInput, NotFound for an id; Unavailable when that verification could not be finished */

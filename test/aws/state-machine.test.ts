@@ -36,6 +36,21 @@ describeWithEmulator('a state machine', (emulator) => {
     expect(await machine.find('second')).toBeNull();
   });
 
+  it('tells what it goes on with', async () => {
+    const machine = await make({
+      StartAt: 'Turn',
+      States: {
+        Turn: { Type: 'Pass', Result: { state: 8 }, Next: 'Wait' },
+        Wait: { Type: 'Wait', Seconds: 3, End: true },
+      },
+    });
+    await machine.start('moving', { state: 7 });
+    await vi.waitFor(
+      async () => expect(await machine.find('moving')).toEqual({ status: 'running', input: { state: 8 } }),
+      { timeout: 2_500, interval: 100 },
+    );
+  });
+
   it('says that it failed', async () => {
     const machine = await make({ StartAt: 'Fail', States: { Fail: { Type: 'Fail', Error: 'E', Cause: 'c' } } });
     await machine.start('broken', {});

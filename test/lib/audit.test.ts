@@ -266,6 +266,26 @@ describe('the daily jobs', () => {
     ]);
   });
 
+  test('that is over one day before the next begins, and calls for help if it did not come to its end', () => {
+    const [id, { Properties }] = named(template, 'AWS::StepFunctions::StateMachine', 'VerifyAudit');
+    const definition = z
+      .object({ TimeoutSeconds: z.number(), States: z.record(z.string(), z.looseObject({ Type: z.string() })) })
+      .parse(JSON.parse(z.string().parse(Properties.DefinitionString)));
+    expect(definition.TimeoutSeconds).toBeLessThan(24 * 60 * 60);
+    for (const state of Object.values(definition.States))
+      if (state.Type === 'Task') expect(state.TimeoutSeconds).toBeLessThan(definition.TimeoutSeconds);
+    const watched = ofType(template, 'AWS::CloudWatch::Alarm').filter(
+      ([, alarm]) =>
+        JSON.stringify(alarm.Properties.Dimensions) ===
+        JSON.stringify([{ Name: 'StateMachineArn', Value: { Ref: id } }]),
+    );
+    expect(watched.map(([, alarm]) => alarm.Properties.MetricName)).toEqual([
+      'ExecutionsFailed',
+      'ExecutionsTimedOut',
+      'ExecutionsAborted',
+    ]);
+  });
+
   test('whoever lists, verifies, exports and proves can only read', () => {
     for (const entry of ['ApiListAudit', 'ApiVerifyAudit', 'ApiExportAudit', 'ApiProveEntry', 'ContinueVerification']) {
       const actions = grantsOf(template, roleOf(entry)).flatMap(({ Action }) => Action);
@@ -273,7 +293,9 @@ describe('the daily jobs', () => {
         /^(logs:|dynamodb:(Query|BatchGetItem)|s3:(ListBucketVersions|GetObjectVersion)|kms:(GetPublicKey|GenerateMac))/;
       expect([entry, actions.filter((action) => !reading.test(action))]).toEqual([
         entry,
-        entry === 'ApiVerifyAudit' ? ['states:StartExecution', 'states:DescribeExecution'] : [],
+        entry === 'ApiVerifyAudit'
+          ? ['states:StartExecution', 'states:DescribeExecution', 'states:GetExecutionHistory']
+          : [],
       ]);
     }
   });
