@@ -46,6 +46,7 @@ export const startNode = async (
   endpoints: readonly string[],
 ): Promise<TestNode> => {
   const jobKeys = new Map<string, KeyObject>();
+  const requests = new Map<string, string>();
   const versions = new Map<string, Version>();
   const keys: string[] = [];
   const served: string[] = [];
@@ -70,7 +71,10 @@ export const startNode = async (
         const key = jobKeys.get(task.job_id) ?? (await makeKeyOf(task.key_type));
         if (!jobKeys.has(task.job_id)) keys.push(writeKey(key));
         jobKeys.set(task.job_id, key);
-        return { status: 'done', csr: makeCsrFor(key, task.names) };
+        // A signature is another one each time; an agent sends the very same request.
+        const csr = requests.get(task.job_id) ?? makeCsrFor(key, task.names);
+        requests.set(task.job_id, csr);
+        return { status: 'done', csr };
       }
       case 'deploy': {
         const key = jobKeys.get(task.job_id);
