@@ -71,7 +71,7 @@ export const answerTask = async (world: WaitingWorld, answering: Answering): Pro
     if (task?.task_id !== task_id) throw new Conflict(`the renewal is ${status}, and waits for it no more`, 'task_id');
     if (task.expires_at <= world.now()) throw new Conflict('the task’s time is over', 'task_id');
     const { next, steps, action, refused, failure } = await takeAnswer(world, job, parseAnswer(task.kind, body));
-    const answered = { task_id, sha256: hash, ...(refused === undefined ? {} : { refused }) };
+    const answered = { task_id, sha256: hash, at: world.now(), ...(refused === undefined ? {} : { refused }) };
     const saved = await saveJob(world, authorOf(caller), job, {
       next: withAnswer(next, answered),
       steps: [...steps, callerIsActive(world, caller), ...callerStands(world, caller)],

@@ -15,7 +15,7 @@ import { queryJobs } from './list-jobs.ts';
 import { type OwnAgent, ownAgent } from './own-agent.ts';
 import { isLive } from './status.ts';
 import { takeOver } from './take-over.ts';
-import { type Task, taskOf } from './task.ts';
+import { isToBeDone, type Task, taskOf } from './task.ts';
 import type { WaitingWorld } from './world.ts';
 
 const instant = z.number().int().min(0).max(8.64e15);
@@ -115,7 +115,7 @@ export const heartbeat = async (
   );
   const now = world.now();
   return {
-    tasks: live.flatMap((job) => taskOf(job) ?? []).filter(({ expires_at }) => expires_at > now),
+    tasks: live.filter((job) => isToBeDone(job, now)).flatMap((job) => taskOf(job) ?? []),
     poll_after_seconds: pollAfter(live, fleet.poll_after_seconds, now),
     now,
   };

@@ -24,6 +24,8 @@ export const answeredSchema = z.object({
   task_id: z.string(),
   /** Of the answer, lower-case hex. */
   sha256: z.string(),
+  /** When it was taken, ms since the epoch. */
+  at: z.number().int(),
   /** Why it was refused. */
   refused: z.string().exactOptional(),
 });
@@ -50,6 +52,16 @@ export const readTaskId = (task_id: string): { readonly job_id: string; readonly
 export const withTask = (job: Job, task: Omit<OpenTask, 'task_id'>, task_token: string): Job => {
   const tasks = job.tasks + 1;
   return { ...job, tasks, task: { ...task, task_id: taskIdOf(job.job_id, tasks) }, task_token };
+};
+
+/** What was answered and is still open after this (ms): whoever was to go on was not told. */
+const unheardAfter_ms = 20_000;
+
+/** Whether the agent is to be told of the open task: until it is answered, and again when the renewal does not go on. */
+export const isToBeDone = ({ task, answers }: Job, now: number): boolean => {
+  if (task === undefined || task.expires_at <= now) return false;
+  const answered = answers.find(({ task_id }) => task_id === task.task_id);
+  return answered === undefined || now - answered.at >= unheardAfter_ms;
 };
 
 /** The job with none. */

@@ -9,7 +9,7 @@ import type { Job } from './job.ts';
 import { saveJob } from './save-job.ts';
 import { type Dialled, notServed, type Observed, observe, whatIsWrong } from './served.ts';
 import { outOfTurn, readStep, stopIfUnwanted, type WaitingStepInput } from './step.ts';
-import { type Target, withTask } from './task.ts';
+import { type Target, withoutTask, withTask } from './task.ts';
 import type { WaitingWorld } from './world.ts';
 
 export interface ValidatingWorld extends WaitingWorld {
@@ -79,7 +79,12 @@ export const validateEndpoint = async (
     if (endpoint === null) throw new Conflict(`the endpoint ${job.endpoint_id} was deleted`, 'endpoint_id');
     const { host, port, server_name = host, validate_from } = whole(endpoint);
     const target = { host, port, server_name };
-    if (validate_from === 'function') return { job, target };
+    if (validate_from === 'function') {
+      // The deployment's answer was heard: its task is over.
+      if (job.task === undefined) return { job, target };
+      const saved = await saveJob(world, author, job, { next: withoutTask(job), action: 'task_withdrawn' });
+      return saved === 'again' ? 'again' : 'more';
+    }
     const expires_at = world.now() + job.policy.timeouts_seconds.validate * 1_000;
     const next = withTask(job, { kind: 'validate', expires_at, target }, step.task_token);
     return (await saveJob(world, author, job, { next, action: 'validation_asked' })) === 'again' ? 'again' : 'agent';

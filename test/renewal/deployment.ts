@@ -185,9 +185,9 @@ export const makeDeployment = async (emulator: TestEmulator) => {
   const pass = (ms: number) => {
     ahead += ms;
   };
-  /** To the instant at which something that sleeps, or waits, has done so long enough. False: nothing does. */
-  const passToNext = (): boolean => {
-    const next = machine.nextAt();
+  /** To the instant at which the renewal has slept, or waited, long enough. False: it does neither. */
+  const passToNext = (job_id: string): boolean => {
+    const next = machine.nextAt(job_id);
     if (next === null) return false;
     ahead += Math.max(0, next - now()) + 1;
     return true;

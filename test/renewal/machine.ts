@@ -151,7 +151,7 @@ export const openMachine = (functions: () => Functions, now: () => number) => {
       execution.retries[index] = used + 1;
       execution.transitions += 1;
       const wait = Math.min(retry.IntervalSeconds * retry.BackoffRate ** used, retry.MaxDelaySeconds);
-      execution.sleepsUntil = now() + wait * 1_000;
+      execution.sleepsUntil = now() + Math.ceil(wait * 1_000);
       return;
     }
     const caught = state.Catch.find(({ ErrorEquals }) => matches(ErrorEquals));
@@ -264,10 +264,10 @@ export const openMachine = (functions: () => Functions, now: () => number) => {
         for (const execution of [...executions.values()]) busy = (await step(execution)) || busy;
       }
     },
-    /** When the next execution that sleeps, or waits, has waited long enough; ms, null: none does. */
-    nextAt: (): number | null => {
-      const times = [...executions.values()].flatMap(({ status, sleepsUntil, waits }) => {
-        if (status !== 'running') return [];
+    /** When the next execution of a renewal's that sleeps, or waits, has waited long enough; ms, null: none does. */
+    nextAt: (job_id: string): number | null => {
+      const times = [...executions.values()].flatMap(({ name, status, sleepsUntil, waits }) => {
+        if (status !== 'running' || !name.startsWith(job_id)) return [];
         if (sleepsUntil !== undefined) return [sleepsUntil];
         return waits === undefined ? [] : [Math.min(waits.until, waits.heard + waits.quiet)];
       });
