@@ -12,6 +12,7 @@ import { readNodes } from './read-nodes.ts';
 import { bearsSeal } from './seal.ts';
 import { checkStanding } from './standing-head.ts';
 import { frontierNodes, lastSequenceOf, rootOf } from './tree.ts';
+import { firstUnsealed } from './unsealed.ts';
 import { addProblem, addRemark, beginVerification, blame, type Verdict, type Verification } from './verification.ts';
 import { missing, type Part, verifyNext } from './verify.ts';
 
@@ -90,7 +91,7 @@ export const continueChain = async (world: VerifyingWorld, begun: Verification, 
       // What is there at one moment and gone at the next is not waited for again and again.
       empty = rows.length === 0 ? empty + 1 : 0;
       const ended = await end(world, state, empty > 1);
-      if (ended !== null) return { state, verdict: ended };
+      if (ended !== null) return { state, verdict: await lookBack(world, state, ended, isSealed) };
       coming = readPage(world, state.next);
     }
     if (world.now() >= until) break;
@@ -157,4 +158,24 @@ const end = async (world: VerifyingWorld, state: Verification, isFinal: boolean)
   const row = size < state.position ? await readRow(world, size + 1) : undefined;
   const uncovered = typeof row?.entry === 'string' ? readEntry(row.entry) : null;
   return conclude(state, { newest, uncovered, now: world.now() });
+};
+
+/**
+ * Rows that were made anew fit together up to where they do not, and no head tells of those since the last one that
+ * agrees: their seals do.
+ */
+const lookBack = async (
+  world: VerifyingWorld,
+  state: Verification,
+  verdict: Verdict,
+  isSealed: Part['isSealed'],
+): Promise<Verdict> => {
+  const { first_invalid_sequence: first, problems } = verdict;
+  if (first === null || first <= 1 || !state.is_broken) return verdict;
+  const agreeing = await newestHead(world.heads, { to: first - 1 });
+  const range = agreeing && { signed: agreeing.size, to: first - 1 };
+  const earlier = range && (await firstUnsealed(world, range, isSealed));
+  if (earlier === null) return verdict;
+  const problem = `row ${earlier} holds an entry that the chain’s writer did not enter`;
+  return { ...verdict, first_invalid_sequence: earlier, problems: [problem, ...problems] };
 };

@@ -12,7 +12,7 @@ import type { Verdict } from '../../src/audit/verification.ts';
 import { beginChain, continueChain } from '../../src/audit/verify-chain.ts';
 import { exactNumber, wholeOf } from '../../src/aws/exact-number.ts';
 import { describeWithEmulator } from '../emulator.ts';
-import { makeChain, type TestChain } from './chain.ts';
+import { makeChain, type StoredRow, type TestChain } from './chain.ts';
 import { rebuiltFrom } from './mutations.ts';
 
 describe('a number of DynamoDB', () => {
@@ -145,6 +145,21 @@ describeWithEmulator('rows between entries', (emulator) => {
     await plant(sequences);
     for (const budget of [60_000, 0])
       expect(await verify(budget)).toMatchObject({ is_valid: false, first_invalid_sequence: 13 });
+  });
+
+  it('and what else was altered on purpose do not hide where the chain was made anew', async () => {
+    const decoys: ((rows: readonly StoredRow[]) => StoredRow[])[] = [
+      (rows) => rows.map((row) => (row.sequence === 17 ? { ...row, action: 'another' } : row)),
+      (rows) => rows.map((row) => (row.sequence === 17 ? { ...row, entry: `${row.entry} ` } : row)),
+      (rows) => rows.map((row) => (row.sequence === 17 ? { ...row, hash: 'a'.repeat(64) } : row)),
+      (rows) => rows.map((row) => (row.sequence === 17 ? { ...row, nodes: ['a'.repeat(64)] } : row)),
+    ];
+    const made = rebuiltFrom(await chain.rows(), 15).map((row) => ({ ...row, nodes: [...row.nodes] }));
+    for (const decoy of decoys) {
+      for (const row of decoy(made)) await chain.put({ ...row });
+      const { first_invalid_sequence } = await verify(60_000);
+      expect([13, 15]).toContain(first_invalid_sequence);
+    }
   });
 
   it('do not keep the replay from an entry, nor from its end', async () => {
