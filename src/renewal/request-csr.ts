@@ -2,7 +2,7 @@
 import type { Author } from '../audit/stamp.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { findEndpoint } from '../endpoint/get-endpoint.ts';
-import { Conflict } from '../errors.ts';
+import { NotFound } from '../errors.ts';
 import { clockSkew_ms } from '../lease.ts';
 import type { Job } from './job.ts';
 import { saveJob } from './save-job.ts';
@@ -22,7 +22,7 @@ const begin = (job: Job, now: number): Job | null => {
 /** The agent as the endpoint names it now: one may have taken it over since the renewal was asked for. */
 const currentAgent = async (world: WaitingWorld, { endpoint_id, agent_id }: Job): Promise<string | undefined> => {
   const endpoint = await findEndpoint(world, endpoint_id);
-  if (endpoint === null) throw new Conflict(`the endpoint ${endpoint_id} was deleted`, 'endpoint_id');
+  if (endpoint === null) throw new NotFound(`the endpoint ${endpoint_id} was deleted`, 'endpoint_id');
   return endpoint.agent_id ?? agent_id;
 };
 

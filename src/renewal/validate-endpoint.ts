@@ -3,7 +3,7 @@ import type { Author } from '../audit/stamp.ts';
 import { readBundle } from '../authority/root.ts';
 import { untilSettled } from '../aws/until-settled.ts';
 import { findEndpoint, whole } from '../endpoint/get-endpoint.ts';
-import { Conflict } from '../errors.ts';
+import { Conflict, NotFound } from '../errors.ts';
 import { mayDial, type Reachable } from './address.ts';
 import type { Job } from './job.ts';
 import { saveJob } from './save-job.ts';
@@ -76,7 +76,7 @@ export const validateEndpoint = async (
     if (job.status !== 'VALIDATING') throw outOfTurn(job);
     stopIfUnwanted(job);
     const endpoint = await findEndpoint(world, job.endpoint_id);
-    if (endpoint === null) throw new Conflict(`the endpoint ${job.endpoint_id} was deleted`, 'endpoint_id');
+    if (endpoint === null) throw new NotFound(`the endpoint ${job.endpoint_id} was deleted`, 'endpoint_id');
     const { host, port, server_name = host, validate_from } = whole(endpoint);
     const target = { host, port, server_name };
     if (validate_from === 'function') {

@@ -85,7 +85,8 @@ export const makeDeployment = async (emulator: TestEmulator) => {
   const now = () => Date.now() + ahead;
   const { sign } = await makeAuthority(deployment, { now });
   const counted = { signed: 0 };
-  const machine = openMachine(() => functions(), now);
+  let replaced: Functions | undefined;
+  const machine = openMachine(() => replaced ?? functions(), now);
   const nodes: TestNode[] = [];
   const base = {
     ...e.world,
@@ -132,6 +133,14 @@ export const makeDeployment = async (emulator: TestEmulator) => {
       return failRenewal(world, author, whole);
     }),
   });
+
+  /** The machine calls these; what is returned gives it its own again. */
+  const replaceFunctions = (others: Functions) => {
+    replaced = others;
+    return () => {
+      replaced = undefined;
+    };
+  };
 
   const admin = await e.enrol('alice', 'admin');
   const makeFleet = (fleet_id: string, input: Partial<FleetInput> = {}) =>
@@ -224,7 +233,20 @@ export const makeDeployment = async (emulator: TestEmulator) => {
   };
   const people: { readonly admin: Caller } = { admin };
   return Object.assign(d, {
-    ...{ endpoints: e, machine, counted, people, admin, now, pass, passToNext, settle, close, functions },
+    ...{
+      endpoints: e,
+      machine,
+      counted,
+      people,
+      admin,
+      now,
+      pass,
+      passToNext,
+      settle,
+      close,
+      functions,
+      replaceFunctions,
+    },
     ...{ makeFleet, token, enrolNode, node, endpoint, policy, job, run, rollback, edit, jobRow, putJobRow, allJobs },
   });
 };
