@@ -95,6 +95,7 @@ export const runAgent = async (world: AgentWorld, options: AgentOptions): Promis
     while (!stopping.aborted) {
       wake = new AbortController();
       const wait = await turn();
+      world.rest();
       await pause(Math.max(wait, running.holdOff - world.now()), stopping, wake.signal);
     }
     await running.lanes.idle();

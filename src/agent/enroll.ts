@@ -1,6 +1,7 @@
 /** An agent's first certificate: the key is made here, a token of its fleet vouches for it once. Stops anywhere, repeats. */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import type { Agent } from 'node:https';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { writeKey } from '../authority/make-csr.ts';
@@ -22,7 +23,7 @@ import type { Identity } from '../cli/identity.ts';
 import { belongTogether, isEncrypted, readKey } from '../cli/pair.ts';
 import { type AgentFile, readAgentFile } from './config.ts';
 import { makeCsrFor, makeKeyOf } from './csr.ts';
-import { type Peer, post, type Reply, refusalOf } from './post.ts';
+import { type Peer, post, type Reply, refusalOf, trusting } from './post.ts';
 import { enrolledSchema } from './protocol.ts';
 
 export interface Enrolment {
@@ -128,6 +129,15 @@ const ask = async (peer: Peer, body: unknown, cacert: string | undefined, identi
   }
 };
 
+/** @throws Misuse for a file that holds no certificates */
+const trustingOnly = (ca: string | undefined, file: string | undefined): Agent => {
+  try {
+    return trusting({ ca });
+  } catch {
+    throw new Misuse(`--cacert: ${file ?? ''} is not a bundle of certificates in PEM form`);
+  }
+};
+
 /** @throws Misuse naming the option or field; Refused where the server does, with everything left to be tried again */
 export const enrolAgent = async (enrolment: Enrolment): Promise<Enrolled> => {
   const file = resolve(enrolment.file);
@@ -147,7 +157,7 @@ export const enrolAgent = async (enrolment: Enrolment): Promise<Enrolled> => {
   const csr = requestFor(key, requestFile);
   const { fleet_id, token } = enrolment;
   const identity = { files: { cert: client_cert, key: client_key }, certificatePem: '', key };
-  const reply = await ask({ server: at, ca }, { fleet_id, token, csr }, cacert, identity);
+  const reply = await ask({ server: at, tls: trustingOnly(ca, cacert) }, { fleet_id, token, csr }, cacert, identity);
   if (reply.status < 200 || reply.status > 299)
     throw new Refused(`${at.origin} did not enrol this node: ${refusalOf(reply)}`);
   const enrolled = enrolledSchema.safeParse(reply.content);

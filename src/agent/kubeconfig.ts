@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { Refused } from '../cli/failure.ts';
-import type { Peer } from './post.ts';
+import { type Peer, trusting } from './post.ts';
 
 export interface Cluster {
   readonly peer: Peer;
@@ -19,7 +19,10 @@ const inCluster = (): Cluster => {
     throw new Refused('the agent does not run in a cluster; name a kubeconfig in the endpoint’s kubernetes');
   const read = (name: string) => readFileSync(`${serviceAccount}/${name}`, 'utf8');
   const server = new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`);
-  return { peer: { server, ca: read('ca.crt') }, headers: { authorization: `Bearer ${read('token').trim()}` } };
+  return {
+    peer: { server, tls: trusting({ ca: read('ca.crt') }) },
+    headers: { authorization: `Bearer ${read('token').trim()}` },
+  };
 };
 
 const text = z.string().optional();
@@ -81,8 +84,10 @@ const fromFile = (file: string): Cluster => {
   return {
     peer: {
       server: new URL(cluster.server),
-      ca: content(cluster['certificate-authority-data'], cluster['certificate-authority']),
-      ...(cert === undefined || key === undefined ? {} : { client: { cert, key } }),
+      tls: trusting({
+        ca: content(cluster['certificate-authority-data'], cluster['certificate-authority']),
+        ...(cert === undefined || key === undefined ? {} : { client: { cert, key } }),
+      }),
     },
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   };

@@ -1,11 +1,12 @@
 /** Sees to the agent's own certificate: read for each turn, renewed when it is due, with a backoff of its own. */
+import type { Agent } from 'node:https';
 import { explainConnection } from '../cli/connection.ts';
 import { Misuse, Refused } from '../cli/failure.ts';
 import { readText } from '../cli/files.ts';
 import type { Identity } from '../cli/identity.ts';
 import type { AgentConfig } from './config.ts';
 import { readAgentIdentity } from './identity.ts';
-import type { Peer } from './post.ts';
+import { type Peer, trusting } from './post.ts';
 import { NotRenewed, renewalDue, renewIdentity } from './renew-identity.ts';
 import { type Running, settingsOf } from './running.ts';
 import { backoff } from './wait.ts';
@@ -13,11 +14,22 @@ import { backoff } from './wait.ts';
 /** A renewal has weeks; it begins with waits over a minute. */
 const headStart = 4;
 
-export const peerOf = ({ server, cacert }: AgentConfig, { certificatePem, key }: Identity): Peer => ({
-  server,
-  ca: cacert === null ? undefined : readText(cacert, 'cacert'),
-  client: { cert: certificatePem, key: key.export({ type: 'pkcs8', format: 'pem' }).toString() },
-});
+interface Known {
+  readonly certificatePem: string;
+  readonly key: string;
+  readonly ca: string | undefined;
+  readonly tls: Agent;
+}
+let known: Known | undefined;
+
+/** The server, as this identity speaks to it. @throws Misuse for a cacert that cannot be read */
+export const peerOf = ({ server, cacert }: AgentConfig, { certificatePem, key: opened }: Identity): Peer => {
+  const ca = cacert === null ? undefined : readText(cacert, 'cacert');
+  const key = opened.export({ type: 'pkcs8', format: 'pem' }).toString();
+  if (known?.certificatePem !== certificatePem || known.key !== key || known.ca !== ca)
+    known = { certificatePem, key, ca, tls: trusting({ ca, client: { cert: certificatePem, key } }) };
+  return { server, tls: known.tls };
+};
 
 /** Answers with the identity to use now. @throws Misuse where there is none */
 export const openOwnCertificate = (running: Running): (() => Promise<Identity>) => {

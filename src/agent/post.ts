@@ -1,5 +1,6 @@
 /** One request of the agent's over TLS, and its answer; nothing is held open afterwards. */
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { clean } from '../access/reason.ts';
 import { onAbort } from './pause.ts';
@@ -12,11 +13,22 @@ const largestAnswer = 8_000_000;
 
 export interface Peer {
   readonly server: URL;
+  /** What verifies it, and who asks; it keeps no connection. */
+  readonly tls: Agent;
+}
+
+export interface Trust {
   /** PEM; undefined: the system's own roots. */
   readonly ca: string | undefined;
   /** PEM; absent where the agent has no identity yet. */
   readonly client?: { readonly cert: string; readonly key: string };
 }
+
+/** Costly, in time and in memory that is only given back much later: made once for an identity. @throws what OpenSSL says */
+export const trusting = ({ ca, client }: Trust): Agent => {
+  const secureContext = createSecureContext({ ...client, ...(ca === undefined ? {} : { ca }), minVersion: 'TLSv1.2' });
+  return new Agent({ secureContext, keepAlive: false, maxCachedSessions: 0 });
+};
 
 export interface Reply {
   readonly status: number;
@@ -61,21 +73,18 @@ export interface Sent {
 
 /** @throws what node:https says when there is no answer */
 export const send = (
-  { server, ca, client }: Peer,
+  { server, tls }: Peer,
   { method, path, query = '', headers, body }: Sent,
   { timeout_ms = usualTimeout, stopping }: { timeout_ms?: number; stopping?: AbortSignal | undefined },
 ): Promise<Reply> => {
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
-        ...client,
-        ...(ca === undefined ? {} : { ca }),
+        agent: tls,
         host: server.hostname.replace(/^\[|\]$/g, ''),
         port: server.port || 443,
         method,
         path: `${server.pathname.replace(/\/+$/, '')}/${path.map(encodeURIComponent).join('/')}${query}`,
-        agent: false,
-        minVersion: 'TLSv1.2',
         headers: {
           accept: 'application/json',
           'user-agent': 'everleaf-agent',

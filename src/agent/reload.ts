@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { runCommand } from './command.ts';
 import type { Endpoint } from './config.ts';
+import { applySecret } from './kubernetes.ts';
 import { versionFolder } from './versions.ts';
 
 const placeholder = '{candidate}';
@@ -62,9 +63,7 @@ export const reload = async (endpoint: Endpoint, fingerprint: string): Promise<s
       });
     case 'signal':
       return sendSignal(how.signal, how.pid_file);
-    case 'kubernetes': {
-      const { applySecret } = await import('./kubernetes.ts');
+    case 'kubernetes':
       return applySecret(how.secret, versionFolder(endpoint, fingerprint), endpoint.timeout_ms);
-    }
   }
 };

@@ -11,6 +11,8 @@ export interface AgentWorld {
   readonly now: () => number;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** Called after each piece of work. */
+  readonly rest: () => void;
 }
 
 /** `config` is the newest that was read. */

@@ -66,7 +66,7 @@ export const takeTask = (running: Running, peer: Peer, raw: unknown): void => {
   const parsed = taskSchema.safeParse(raw);
   if (parsed.success) {
     const task = parsed.data;
-    lanes.put(task.endpoint_id, task.task_id, () => work(running, peer, task));
+    lanes.put(task.endpoint_id, task.task_id, () => work(running, peer, task).finally(running.rest));
     return;
   }
   const addressed = addressedSchema.safeParse(raw).data;

@@ -63,6 +63,8 @@ const run = async (terminal: Terminal, options: EnrolOptions, version: string): 
       log('info', 'enrolled', { principal_id, client_cert });
     }
   }
+  const { keepSmall } = await import('../agent/footprint.ts');
+  const rest = keepSmall();
   const { runAgent } = await import('../agent/agent.ts');
   const ending = new AbortController();
   const end = () => ending.abort();
@@ -71,7 +73,7 @@ const run = async (terminal: Terminal, options: EnrolOptions, version: string): 
   process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', again);
   try {
     await runAgent(
-      { now: Date.now, random: Math.random },
+      { now: Date.now, random: Math.random, rest },
       {
         ...{ file, version, log, stopping: ending.signal },
         onReread: (read) => {

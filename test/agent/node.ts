@@ -70,7 +70,7 @@ export const openNode = async (ca: Authority, server: string): Promise<TestNode>
       const said: Said[] = [];
       let reread = () => {};
       const ended = runAgent(
-        { now, random },
+        { now, random, rest: () => undefined },
         {
           file: file('agent.json'),
           version: '1.2.3',

@@ -147,3 +147,30 @@ it('does nothing between two heartbeats: no processor time, no open connection',
   // State 01: established.
   expect(fds.split('\n').filter((line) => line.includes(`:${port} 01 `))).toEqual([]);
 });
+it('stays small: below 80 MB, and no larger after many renewals', async () => {
+  const agent = run(['--fleet-id=edge'], { EVERLEAF_API_KEY: 'x' });
+  await until('a heartbeat', () => peer.heartbeats().length > 0);
+  /** Resident, MB. */
+  const size = () =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${agent.child.pid}/status`, 'utf8'))?.[1]) / 1000;
+  const renew = async (times: number) => {
+    for (let left = times; left > 0; left -= 1) {
+      const job = newJob();
+      const csr = await ask(agent, {
+        ...job,
+        kind: 'make_csr',
+        task_id: `csr-${job.job_id}`,
+        names,
+        key_type: 'ec-p256',
+      });
+      const task = { ...job, kind: 'deploy', task_id: `deploy-${job.job_id}` };
+      expect(await ask(agent, { ...task, ...(await certify(ca, String(csr?.csr))) })).toMatchObject({ status: 'done' });
+    }
+    return size();
+  };
+  const early = await renew(15);
+  const late = await renew(process.env.EVERLEAF_TEST_FULL === '1' ? 185 : 25);
+  expect(early).toBeLessThan(80);
+  expect(late).toBeLessThan(80);
+  expect(late - early).toBeLessThan(4);
+}, 120_000);

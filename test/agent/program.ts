@@ -1,11 +1,10 @@
 /** The agent as a process of its own: the command line's program, bundled as it is delivered. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundle } from '../../bin/bundle.ts';
 
 export interface Program {
   readonly file: string;
@@ -14,25 +13,8 @@ export interface Program {
 
 /** Takes a second or two: once for a file of tests. */
 export const buildProgram = async (): Promise<Program> => {
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  const outdir = mkdtempSync(join(tmpdir(), 'everleaf-program-'));
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['bin/everleaf.ts'],
-    outdir,
-    outExtension: { '.js': '.mjs' },
-    splitting: true,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'error',
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
-    },
-  });
-  symlinkSync(join(root, 'node_modules'), join(outdir, 'node_modules'));
-  return { file: join(outdir, 'everleaf.mjs'), remove: () => rmSync(outdir, { recursive: true, force: true }) };
+  const folder = mkdtempSync(join(tmpdir(), 'everleaf-program-'));
+  return { file: await bundle(folder), remove: () => rmSync(folder, { recursive: true, force: true }) };
 };
 
 export interface Started {
