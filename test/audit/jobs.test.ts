@@ -127,7 +127,9 @@ describeWithEmulator('a job of the audit', (emulator) => {
     const Item = { principal_id: 'nobody-heard-of-it', status: 'active' };
     await d.world.documents.send(new PutCommand({ TableName: tableName(d.deployment, 'principals'), Item }));
     await handler({ id: 'day-1' }, { ...context, getRemainingTimeInMillis: () => 100_000 });
-    expect(await entries()).toMatchObject([{ action: 'audit_reconciled', details: { differences: 0, undecided: expect.any(Number) } }]);
+    expect(await entries()).toMatchObject([
+      { action: 'audit_reconciled', details: { differences: 0, undecided: expect.any(Number) } },
+    ]);
     expect(counted).toMatchObject([{ audit_differences_total: 1 }, { audit_entries_total: 1 }]);
   });
 });
