@@ -25,7 +25,11 @@ export const whatIsWrong = (observed: readonly Observed[], fingerprint: string):
 };
 
 /** What it means that something `wrong` was seen at `now` (ms): to be looked at again, until the policy's time for it is over. */
-export const notServed = ({ history, policy }: Job, wrong: string, now: number): NotServed | Conflict => {
+export const notServed = (
+  { history, policy }: Pick<Job, 'history' | 'policy'>,
+  wrong: string,
+  now: number,
+): NotServed | Conflict => {
   const since = history.findLast(({ status }) => status === 'VALIDATING')?.at ?? now;
   const seconds = policy.timeouts_seconds.validate;
   return now - since < seconds * 1_000 ? new NotServed(wrong) : new Conflict(`${wrong}; ${seconds} s are over`);
@@ -97,7 +101,10 @@ export const dial = ({ address, port, server_name }: Dialled): Promise<X509Certi
       if (sent.length === 0) reject(new Error('it serves no certificate'));
       else resolve(sent);
     });
-    socket.once('error', reject);
+    socket.once('error', (error) => {
+      socket.destroy();
+      reject(error);
+    });
     socket.once('close', () => {
       clearTimeout(timer);
       reject(new Error('it closed the connection'));
