@@ -4,6 +4,7 @@ import { isAbsolute, join, normalize } from 'node:path';
 import { z } from 'zod';
 import { Misuse } from '../cli/failure.ts';
 import { readText } from '../cli/files.ts';
+import { endpointIdSchema } from '../endpoint/ids.ts';
 import { checkUntouchable } from './folder.ts';
 
 /** How a consumer takes a new version up. */
@@ -87,7 +88,8 @@ const server = z.string(serverMessage).refine((text) => {
   return url?.protocol === 'https:' && !url.username && !url.password && !url.search && !url.hash;
 }, serverMessage);
 
-const endpointId = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+/** As many as one heartbeat tells of. */
+const mostEndpoints = 200;
 
 /** The file as it is written. Everything but the endpoints may be left to `agent enroll`. */
 export const agentFileSchema = z.strictObject({
@@ -124,7 +126,8 @@ const readReload = (value: unknown, file: string, at: readonly string[]): Reload
 
 const readEndpoint = (endpoint_id: string, value: unknown, file: string, state_dir: string): Endpoint => {
   const at = ['endpoints', endpoint_id];
-  if (!endpointId.test(endpoint_id)) throw new Misuse(`${file}: ${JSON.stringify(endpoint_id)} is no endpoint id`);
+  if (!endpointIdSchema.safeParse(endpoint_id).success)
+    throw new Misuse(`${file}: ${JSON.stringify(endpoint_id)} is no endpoint id`);
   if (has(value, 'kubernetes')) {
     const { kubernetes: secret } = parse(kubernetes, value, file, at);
     return {
@@ -175,6 +178,8 @@ export const readAgentConfig = (file: string): AgentConfig => {
   const found = readAgentFile(file);
   const state_dir = need(found.state_dir, file, 'state_dir');
   const endpoints = new Map<string, Endpoint>();
+  if (Object.keys(found.endpoints).length > mostEndpoints)
+    throw new Misuse(`${file}: endpoints must be at most ${mostEndpoints}; run another agent for the others`);
   for (const [endpoint_id, value] of Object.entries(found.endpoints)) {
     const endpoint = readEndpoint(endpoint_id, value, file, state_dir);
     for (const other of endpoints.values())

@@ -10,7 +10,7 @@ import { failed } from './failed.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { type Entry, supersede, writeEntry } from './journal.ts';
 import { findJobKey, type JobKey } from './keys.ts';
-import { place } from './place.ts';
+import { type Outcome, place } from './place.ts';
 import type { Answer, TaskOf } from './protocol.ts';
 import { check, checksCandidate } from './reload.ts';
 import type { State } from './state.ts';
@@ -56,14 +56,23 @@ export interface Deploying {
 /** The agent is to end: what was begun is taken up when it starts again. */
 export class Stopped extends Error {}
 
+/** What a task came to. */
+export interface Ended {
+  readonly answer: Answer;
+  readonly settled: boolean;
+}
+
+/** Nothing was changed. */
+const unchanged = (reason: string): Ended => ({ answer: failed(reason), settled: true });
+
 /** @throws Stopped, or what the disk says where even undoing was impossible; the journal knows how far it came */
-export const deploy = async (deploying: Deploying, task: TaskOf<'deploy'>): Promise<Answer> => {
+export const deploy = async (deploying: Deploying, task: TaskOf<'deploy'>): Promise<Ended> => {
   const { state, endpoint, content, now, stopping } = deploying;
   const { job_id, task_id, endpoint_id, fingerprint } = task;
   const made = findJobKey(state, job_id);
-  if (made === null) return failed(`this node has no key for job ${job_id}; run the renewal again`);
+  if (made === null) return unchanged(`this node has no key for job ${job_id}; run the renewal again`);
   const wrong = unfit(task, made, now);
-  if (wrong !== null) return failed(wrong);
+  if (wrong !== null) return unchanged(wrong);
   prepareFolder(endpoint);
   const before = { current: readLink(endpoint, 'current'), previous: readLink(endpoint, 'previous') };
   const cert = normal(certificateBlocks(task.pem));
@@ -71,7 +80,7 @@ export const deploy = async (deploying: Deploying, task: TaskOf<'deploy'>): Prom
   writeVersion(endpoint, { fingerprint, key: writeKey(made.key), cert, chain });
   if (checksCandidate(endpoint)) {
     const refused = await check(endpoint, fingerprint);
-    if (refused !== null) return failed(refused);
+    if (refused !== null) return unchanged(refused);
   }
   if (stopping.aborted) throw new Stopped();
   const { directory } = endpoint;
@@ -81,12 +90,12 @@ export const deploy = async (deploying: Deploying, task: TaskOf<'deploy'>): Prom
   };
   writeEntry(state, entry);
   supersede(state, entry);
-  return answerOf(entry, await place(state, endpoint, entry));
+  return deployedBy(entry, await place(state, endpoint, entry));
 };
 
-/** What a deployment that is over answers. */
-export const answerOf = ({ fingerprint, before }: Entry, wrong: string | null): Answer => {
-  if (wrong !== null) return failed(wrong);
+/** What a deployment that is over came to. */
+export const deployedBy = ({ fingerprint, before }: Entry, { wrong, settled }: Outcome): Ended => {
+  if (wrong !== null) return { answer: failed(wrong), settled };
   const previous_fingerprint = before.current === fingerprint ? before.previous : before.current;
-  return { status: 'done', fingerprint, previous_fingerprint };
+  return { answer: { status: 'done', fingerprint, previous_fingerprint }, settled };
 };

@@ -12,6 +12,8 @@ const rememberedSchema = z.object({
   /** What was asked, as a hash. */
   content: z.string(),
   answer: answerSchema,
+  /** Whether the endpoint's consumer had what is in place when this was answered. */
+  settled: z.boolean(),
 });
 export type Remembered = z.infer<typeof rememberedSchema>;
 

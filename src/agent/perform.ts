@@ -5,15 +5,15 @@ import { readIfThere } from '../cli/files.ts';
 import type { Challenges } from './challenge.ts';
 import type { Clock } from './clock.ts';
 import type { AgentConfig, Endpoint } from './config.ts';
-import { answerOf, deploy } from './deploy.ts';
-import { failed } from './failed.ts';
+import { deploy, deployedBy, type Ended } from './deploy.ts';
+import { failed, messageOf } from './failed.ts';
 import { closeEntry, type Entry, findEntry } from './journal.ts';
 import { forgetKeys, makeJobCsr } from './keys.ts';
 import type { Log } from './log.ts';
 import { contentOf, type Memory, type Remembered } from './memory.ts';
 import { place, putBack } from './place.ts';
 import type { Answer, Task } from './protocol.ts';
-import { restore, restoredOf } from './restore.ts';
+import { restore, restoredBy } from './restore.ts';
 import type { State } from './state.ts';
 import { validate } from './validate.ts';
 import { pruneVersions, readLink, sweepFolder } from './versions.ts';
@@ -49,18 +49,32 @@ const recalled = ({ memory }: Performing, endpoint: Endpoint, task: Task): Answe
   return found.content === contentOf(task) && stillHolds(endpoint, task.kind, found) ? found.answer : null;
 };
 
+const say = ({ log }: Performing, job_id: string, error: unknown): void =>
+  log('error', 'cannot write down an answer', { job_id, reason: messageOf(error) });
+
 /** Remembers the answer and closes the journal's entry, in this order: killed in between, the agent does nothing twice. */
-const conclude = ({ state, memory, log }: Performing, entry: Entry, answer: Answer): Answer => {
+const conclude = (performing: Performing, entry: Entry, { answer, settled }: Ended): Answer => {
+  const { state, memory } = performing;
   const { job_id, task_id, kind, content } = entry;
   memory.forget({ job_id, kind: opposite[kind] });
   try {
-    memory.remember({ job_id, kind }, { task_id, content, answer });
+    memory.remember({ job_id, kind }, { task_id, content, answer, settled });
   } catch (error) {
-    log('error', 'cannot write down an answer', { job_id, reason: failed(String(error)).reason });
+    say(performing, job_id, error);
     // Done twice does no harm; undone twice would try the new version again.
     if (answer.status === 'done') return answer;
   }
   closeEntry(state, job_id);
+  return answer;
+};
+
+/** Where nothing was changed, a memory that the disk refuses costs doing it again. */
+const tryToRemember = (performing: Performing, task: Task, { answer, settled }: Ended): Answer => {
+  try {
+    performing.memory.remember(task, { task_id: task.task_id, content: contentOf(task), answer, settled });
+  } catch (error) {
+    say(performing, task.job_id, error);
+  }
   return answer;
 };
 
@@ -72,11 +86,11 @@ export const resume = async (performing: Performing, endpoint: Endpoint, entry: 
     return found.answer;
   }
   sweepFolder(endpoint);
-  const answer =
+  const ended =
     entry.kind === 'deploy'
-      ? answerOf(entry, await place(performing.state, endpoint, entry))
-      : restoredOf(entry, await putBack(endpoint, entry));
-  return conclude(performing, entry, answer);
+      ? deployedBy(entry, await place(performing.state, endpoint, entry))
+      : restoredBy(entry, await putBack(endpoint, entry));
+  return conclude(performing, entry, ended);
 };
 
 const deployOrRestore = async (
@@ -84,7 +98,7 @@ const deployOrRestore = async (
   endpoint: Endpoint,
   task: Extract<Task, { kind: 'deploy' | 'restore' }>,
 ): Promise<Answer> => {
-  const { state, clock, stopping } = performing;
+  const { state, clock, stopping, memory } = performing;
   const { job_id, task_id, kind } = task;
   const content = contentOf(task);
   const begun = findEntry(state, job_id);
@@ -93,23 +107,14 @@ const deployOrRestore = async (
     const answer = await resume(performing, endpoint, begun.content === content ? { ...begun, task_id } : begun);
     if (begun.content === content) return answer;
   }
-  const answer =
-    kind === 'deploy'
+  const before = memory.recall({ job_id, kind: 'deploy' });
+  const undone = begun === null && before?.answer.status === 'failed' && before.settled;
+  const ended =
+    task.kind === 'deploy'
       ? await deploy({ state, endpoint, content, now: clock.now(), stopping }, task)
-      : await restore(state, endpoint, content, task);
+      : await restore({ state, endpoint, content, undone }, task);
   const entry = findEntry(state, job_id);
-  if (entry?.kind === kind) return conclude(performing, entry, answer);
-  tryToRemember(performing, task, answer);
-  return answer;
-};
-
-/** Where nothing was changed, a memory that the disk refuses costs doing it again. */
-const tryToRemember = ({ memory, log }: Performing, task: Task, answer: Answer): void => {
-  try {
-    memory.remember(task, { task_id: task.task_id, content: contentOf(task), answer });
-  } catch (error) {
-    log('error', 'cannot write down an answer', { job_id: task.job_id, reason: failed(String(error)).reason });
-  }
+  return entry?.kind === kind ? conclude(performing, entry, ended) : tryToRemember(performing, task, ended);
 };
 
 const fullchainOf = ({ directory }: Endpoint): string =>
@@ -127,8 +132,7 @@ export const perform = async (performing: Performing, endpoint: Endpoint, task: 
       return deployOrRestore(performing, endpoint, task);
     case 'make_csr': {
       const answer = await makeJobCsr(state, task, clock.now());
-      tryToRemember(performing, task, answer);
-      return answer;
+      return tryToRemember(performing, task, { answer, settled: true });
     }
     case 'serve_challenge':
       return challenges.serve(config.http01, task);
@@ -138,8 +142,7 @@ export const perform = async (performing: Performing, endpoint: Endpoint, task: 
     case 'validate': {
       const cacert = config.cacert === null ? '' : readFileSync(config.cacert, 'utf8');
       const answer = await validate(task, { cacert, fullchain: fullchainOf(endpoint), stopping });
-      tryToRemember(performing, task, answer);
-      return answer;
+      return tryToRemember(performing, task, { answer, settled: true });
     }
   }
 };

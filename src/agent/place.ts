@@ -9,24 +9,37 @@ import { check, checksCandidate, reload } from './reload.ts';
 import type { State } from './state.ts';
 import { point } from './versions.ts';
 
+/** How a deployment ended. */
+export interface Outcome {
+  /** null: the version is in place and its consumer has taken it up. */
+  readonly wrong: string | null;
+  /** Whether the consumer has what the links lead to: reloading failed last otherwise. */
+  readonly settled: boolean;
+}
+
 /** Puts the links back as they were. @throws what the disk says: the journal still knows what is to be done */
-const undo = async (endpoint: Endpoint, { before, step }: Entry): Promise<string> => {
+const undo = async (endpoint: Endpoint, { before, step }: Entry): Promise<Outcome> => {
   if (step.name !== 'undoing') throw new Error('nothing is to be undone');
+  const { reason } = step;
   if (before.current === null) {
     // A consumer that may have read it already would find nothing when it starts again.
     if (step.reload)
-      return `${step.reason}; nothing was deployed there before, so the new certificate was left in place`;
+      return {
+        wrong: `${reason}; nothing was deployed there before, so the new certificate was left in place`,
+        settled: false,
+      };
     point(endpoint, 'current', null);
-    return step.reason;
+    return { wrong: reason, settled: true };
   }
   point(endpoint, 'current', before.current);
   point(endpoint, 'previous', before.previous);
-  if (!step.reload) return step.reason;
+  if (!step.reload) return { wrong: reason, settled: true };
   const again = await reload(endpoint, before.current);
-  return `${step.reason}; the previous certificate is back in place${again === null ? '' : `, but reloading failed again: ${again}`}`;
+  const back = `${reason}; the previous certificate is back in place`;
+  return { wrong: again === null ? back : `${back}, but reloading failed again: ${again}`, settled: again === null };
 };
 
-const fail = (state: State, endpoint: Endpoint, entry: Entry, reason: string, reload: boolean): Promise<string> => {
+const fail = (state: State, endpoint: Endpoint, entry: Entry, reason: string, reload: boolean): Promise<Outcome> => {
   const undoing: Entry = { ...entry, step: { name: 'undoing', reason, reload } };
   try {
     writeEntry(state, undoing);
@@ -37,10 +50,10 @@ const fail = (state: State, endpoint: Endpoint, entry: Entry, reason: string, re
 };
 
 /**
- * Takes the entry to its end. null: the version is in place and the consumer has reloaded; else why not, with what was
- * there before put back. @throws what the disk says; the entry stays, to be taken up again
+ * Takes the entry to its end: the version in place and the consumer reloaded, or what was there before put back.
+ * @throws what the disk says; the entry stays, to be taken up again
  */
-export const place = async (state: State, endpoint: Endpoint, entry: Entry): Promise<string | null> => {
+export const place = async (state: State, endpoint: Endpoint, entry: Entry): Promise<Outcome> => {
   if (entry.step.name === 'undoing') return undo(endpoint, entry);
   const { before, fingerprint } = entry;
   try {
@@ -52,16 +65,17 @@ export const place = async (state: State, endpoint: Endpoint, entry: Entry): Pro
   const unfit = checksCandidate(endpoint) ? null : await check(endpoint, fingerprint);
   if (unfit !== null) return fail(state, endpoint, entry, unfit, false);
   const unmoved = await reload(endpoint, fingerprint);
-  return unmoved === null ? null : fail(state, endpoint, entry, unmoved, true);
+  return unmoved === null ? { wrong: null, settled: true } : fail(state, endpoint, entry, unmoved, true);
 };
 
 /**
- * Puts an earlier version back in place of one that must not serve. null: done; else why the consumer did not take it up:
- * the links lead to it all the same. @throws what the disk says; the entry stays
+ * Puts an earlier version back in place of one that must not serve. Where its consumer does not take it up, the links
+ * lead to it all the same. @throws what the disk says; the entry stays
  */
-export const putBack = async (endpoint: Endpoint, { fingerprint }: Entry): Promise<string | null> => {
+export const putBack = async (endpoint: Endpoint, { fingerprint }: Entry): Promise<Outcome> => {
   point(endpoint, 'current', fingerprint);
   // It would lead to what was just taken out of service.
   point(endpoint, 'previous', null);
-  return (await check(endpoint, fingerprint)) ?? (await reload(endpoint, fingerprint));
+  const wrong = (await check(endpoint, fingerprint)) ?? (await reload(endpoint, fingerprint));
+  return { wrong, settled: wrong === null };
 };

@@ -60,6 +60,19 @@ describe('refuses', () => {
     ],
     ['no time at all', withWeb({ timeout_seconds: 0 }), 'endpoints.web.timeout_seconds must be 1 to 3600'],
     [
+      'more endpoints than a heartbeat tells of',
+      {
+        ...good,
+        endpoints: Object.fromEntries(Array.from({ length: 201 }, (_, n) => [`e${n}`, { directory: `/e/${n}` }])),
+      },
+      'endpoints must be at most 200',
+    ],
+    [
+      'an endpoint id that the server would not know',
+      { ...good, endpoints: { WEB: { directory: '/w' } } },
+      '"WEB" is no endpoint id',
+    ],
+    [
       'an endpoint id that leads elsewhere',
       { ...good, endpoints: { '../web': { directory: '/w' } } },
       '"../web" is no endpoint id',

@@ -346,6 +346,38 @@ describe('restoring', () => {
     expect(await ask(peer, agent, task)).toMatchObject({ status: 'failed', reason: expect.stringContaining('since') });
     expect(current()).toBe(later.certified.fingerprint);
   });
+  it('after a deployment that undid itself is done already, though the check still fails', async () => {
+    const { before } = await serving({
+      check: ['false'],
+      reload: [script(node, 'reload', `echo x >> '${node.file('calls')}'`)],
+    });
+    const agent = await node.start();
+    const { job, certified, answer } = await renew(peer, agent, ca);
+    expect(answer.status).toBe('failed');
+    const task = { ...job, kind: 'restore', fingerprint: certified.fingerprint, previous_fingerprint: before };
+    expect(await ask(peer, agent, task)).toEqual({ status: 'done', fingerprint: before });
+    expect([current(), calls()]).toEqual([before, []]);
+  });
+  it('reloads again where the deployment could not undo itself to the end', async () => {
+    const { before } = await serving({
+      reload: [
+        script(node, 'reload', `echo x >> '${node.file('calls')}'; test $(wc -l < '${node.file('calls')}') -gt 2`),
+      ],
+    });
+    const agent = await node.start();
+    const { job, certified, answer } = await renew(peer, agent, ca);
+    expect(answer.reason).toMatch(/reloading failed again/);
+    const task = { ...job, kind: 'restore', fingerprint: certified.fingerprint, previous_fingerprint: before };
+    expect(await ask(peer, agent, task)).toEqual({ status: 'done', fingerprint: before });
+    expect(calls()).toEqual(['x', 'x', 'x']);
+  });
+  it('of a job that never came as far as this node is done already', async () => {
+    const before = await node.deployed();
+    web({ reload: ['false'] });
+    const agent = await node.start();
+    const task = { ...newJob(), kind: 'restore', fingerprint: 'ab'.repeat(32), previous_fingerprint: before };
+    expect(await ask(peer, agent, task)).toEqual({ status: 'done', fingerprint: before });
+  });
   it('is followed by the same job’s deployment when that is tried again', async () => {
     const { before, consumer } = await serving({});
     const agent = await node.start();

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Authority, makeAuthority } from '../cli/authority.ts';
-import { ask, askCsr, certify, newJob, renew } from './job.ts';
+import { ask, askCsr, certify, names, newJob, renew } from './job.ts';
 import { openNode, type RunningAgent, script, type TestNode, text } from './node.ts';
 import { type Peer, type Reply, startPeer } from './peer.ts';
 import { until } from './until.ts';
@@ -133,6 +133,25 @@ describe('an answer', () => {
       () => (peer.answers.get('csr')?.length ?? 0) > 1 && peer.answers.get('csr'),
     );
     expect(answers[1]).toEqual(answers[0]);
+  });
+  it('is the same to the letter after the agent was started anew', async () => {
+    await node.deployed();
+    let agent = await node.start();
+    const job = newJob();
+    const csr = { ...job, kind: 'make_csr', names, key_type: 'ec-p256', task_id: 'csr' };
+    const answer = await ask(peer, agent, csr);
+    const deploy = { ...job, kind: 'deploy', task_id: 'deploy', ...(await certify(ca, String(answer.csr))) };
+    await ask(peer, agent, deploy);
+    for (const task of [csr, deploy]) {
+      await agent.stop();
+      peer.hand(task);
+      agent = await node.start();
+      const [first, again] = await until(
+        'it is answered again',
+        () => peer.answers.get(task.task_id)?.length === 2 && peer.answers.get(task.task_id),
+      );
+      expect(JSON.stringify(again)).toBe(JSON.stringify(first));
+    }
   });
   it('that the server does not want any more changes nothing', async () => {
     const agent = await node.start();
