@@ -1,9 +1,15 @@
-/** Plays the server's side of the agent protocol over real mutual TLS: as it should, or as a test tells it to misbehave. */
+/**
+ * Plays the server's side of the agent protocol over real mutual TLS: as it should, or as a test tells it to misbehave.
+ * What the agent sends is held to the server's own schemas.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { makeKey, writeKey } from '../../src/authority/make-csr.ts';
+import { parseAnswer } from '../../src/renewal/answer.ts';
+import { heartbeatSchema } from '../../src/renewal/heartbeat.ts';
+import { taskKinds } from '../../src/renewal/task.ts';
 import type { Authority } from '../cli/authority.ts';
 
 export type Content = Readonly<Record<string, unknown>>;
@@ -29,6 +35,8 @@ export interface Peer {
   /** By task: each answer that arrived, in order. */
   readonly answers: Map<string, Content[]>;
   poll_after_seconds: number;
+  /** What it was sent that a server does not take. */
+  defect: unknown;
   /** What its clock says beyond the real one, ms. */
   ahead: number;
   /** Answers a request instead of the protocol; 'lost' ends the connection after the request was taken. */
@@ -58,6 +66,7 @@ export const startPeer = async (ca: Authority, { open = false } = {}): Promise<P
   const protocol = async (asked: Asked): Promise<Reply> => {
     const { path, body } = asked;
     if (path === '/api/v1/identity/agents/heartbeat') {
+      heartbeatSchema.parse(body);
       const { poll_after_seconds, ahead, tasks } = peer;
       return { body: { tasks: [...tasks], poll_after_seconds, now: Date.now() + ahead } };
     }
@@ -66,6 +75,8 @@ export const startPeer = async (ca: Authority, { open = false } = {}): Promise<P
       const before = peer.answers.get(task_id);
       const open = peer.tasks.findIndex((task) => task?.task_id === task_id);
       if (before === undefined && open < 0) return { status: 404, body: { detail: 'no such task' } };
+      const kind = taskKinds.find((one) => one === peer.tasks[open]?.kind);
+      if (kind !== undefined) parseAnswer(kind, body);
       peer.answers.set(task_id, [...(before ?? []), body]);
       if (open >= 0) peer.tasks.splice(open, 1);
       const other = before !== undefined && JSON.stringify(before[0]) !== JSON.stringify(body);
@@ -94,7 +105,13 @@ export const startPeer = async (ca: Authority, { open = false } = {}): Promise<P
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   };
-  server.on('request', (request, response) => void answer(request, response));
+  server.on('request', (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      // The agent says something that the server would not take: the test ends with it.
+      peer.defect ??= error;
+      response.writeHead(400).end('{}');
+    });
+  });
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
@@ -105,14 +122,15 @@ export const startPeer = async (ca: Authority, { open = false } = {}): Promise<P
     answers: new Map(),
     poll_after_seconds: 900,
     ahead: 0,
+    defect: undefined,
     weather: () => null,
     certify: () => ({ status: 404, body: { detail: 'nothing here' } }),
     hand: (task) => void peer.tasks.push({ expires_at: Date.now() + 3_600_000, ...task }),
     heartbeats: () => peer.asked.filter(({ path }) => path.endsWith('/heartbeat')),
     close: () =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         server.closeAllConnections();
-        server.close(() => resolve());
+        server.close(() => (peer.defect === undefined ? resolve() : reject(peer.defect)));
       }),
   };
   return peer;
