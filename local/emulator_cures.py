@@ -263,6 +263,7 @@ def lock_objects_of_stacks():
 
 
 def apply_cures():
+    from emulator_callbacks import end_waiting_tasks
     from emulator_metrics import apply_metrics
 
     send_small_answers_at_once()
@@ -271,4 +272,5 @@ def apply_cures():
     update_domain_names()
     read_streams_side_by_side()
     lock_objects_of_stacks()
+    end_waiting_tasks()
     apply_metrics()

@@ -1,6 +1,8 @@
 /** What seals the stamps of the tests' worlds, and of the functions that tests call. */
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import type { Author } from '../src/audit/stamp.ts';
+import { openStampKey } from '../src/aws/stamp-key.ts';
+import type { Deployment } from '../src/names.ts';
 import type { TestEmulator } from './emulator.ts';
 
 export const testStampKey: Uint8Array = new Uint8Array(32).fill(7);
@@ -15,3 +17,7 @@ export const makeStampKey = async (emulator: TestEmulator): Promise<string> => {
   if (KeyMetadata?.KeyId === undefined) throw new Error('KMS made no key');
   return KeyMetadata.KeyId;
 };
+
+/** What functions derive from such a key, for worlds that work beside them. */
+export const deriveStampKey = (emulator: TestEmulator, deployment: Deployment, keyId: string): Promise<Uint8Array> =>
+  openStampKey(deployment, { keyId, client: emulator.client(KMSClient) })();

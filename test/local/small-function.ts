@@ -9,7 +9,12 @@ import { emulatorTools, installedPython } from '../../local/tools.ts';
 /** `code`: CommonJS that exports a handler. */
 export const createFunction = async (
   client: LambdaClient,
-  { FunctionName, code, Timeout = 5 }: { FunctionName: string; code: string; Timeout?: number },
+  {
+    FunctionName,
+    code,
+    Timeout = 5,
+    environment = {},
+  }: { FunctionName: string; code: string; Timeout?: number; environment?: Record<string, string> },
 ): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), 'everleaf-small-function-'));
   writeFileSync(join(folder, 'index.js'), code);
@@ -21,6 +26,7 @@ export const createFunction = async (
       Handler: 'index.handler',
       Role: `arn:aws:iam::000000000000:role/${FunctionName}`,
       Timeout,
+      Environment: { Variables: environment },
       Code: { ZipFile: readFileSync(join(folder, 'code.zip')) },
     }),
   );
