@@ -13,6 +13,7 @@ import { addInventory } from './inventory.ts';
 import { addPolicy } from './policy.ts';
 import { addPrincipal } from './principal.ts';
 import { clean } from './print.ts';
+import { addRenewal } from './renewal.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Written in by the build, from package.json. */
@@ -50,6 +51,7 @@ Exit code: 0 done, 1 refused or failed, 2 used wrongly.`,
   addEndpoint(program, terminal);
   addPolicy(program, terminal);
   addFleet(program, terminal);
+  addRenewal(program, terminal);
   addAudit(program, terminal);
   addBootstrap(program, terminal);
   addAgent(program, terminal);
