@@ -52,7 +52,7 @@ const run = async (terminal: Terminal, ids: readonly string[], options: RunOptio
 
 /** Adds the noun and its verbs. */
 export const addRenewal = (program: Command, terminal: Terminal): void => {
-  const noun = program.command('renewal').description("replacing endpoints' certificates");
+  const noun = program.command('renewal', { hidden: true }).description("replacing endpoints' certificates");
 
   noun
     .command('run <endpoint-id...>')
