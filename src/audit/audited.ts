@@ -52,7 +52,7 @@ const controls = rows({
   [controlKeys.lease('*')]: housekeeping,
   [controlKeys.admins]: housekeeping,
   // A key that is claimed is told by the certificate that is issued for it.
-  [controlKeys.keys]: declare(['principal_id'], ['compromised']),
+  [controlKeys.keys]: declare(['principal_id', 'job_id'], ['compromised']),
   ...Object.fromEntries(
     Array.from({ length: generationCopies - 1 }, (_, index) => [controlKeys.generation(index + 1), generationCopy]),
   ),

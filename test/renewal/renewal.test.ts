@@ -98,6 +98,8 @@ describeWithEmulator('a renewal', (emulator) => {
     const actions = watching.writes.map(({ draft }) => draft?.action);
     expect(actions).not.toContain('out_of_band');
     expect(actions).not.toContain('stamp_forged');
+    // That its key is claimed is told by the request itself.
+    expect(actions).not.toContain('public_key_claimed');
     const entries = JSON.stringify(watching.writes);
     expect(entries).toContain(String((await d.job(job_id)).serial_number));
     const token = (await d.jobRow(job_id))?.task_token;
